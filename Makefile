@@ -1,0 +1,43 @@
+PYTHON := .venv/bin/python
+PYTEST_ARGS ?=
+
+# The static checks need no data: whatever the database of the moment, it stays out of them.
+NO_DATABASE := DATABASE_URL=sqlite://:memory:
+
+.PHONY: help setup demo serve test fix bench
+
+help:
+	@echo "make setup   prépare l'environnement Python dans .venv"
+	@echo "make demo    construit la démonstration et ses documents dans demo/"
+	@echo "make serve   ouvre le site sur http://127.0.0.1:8000/"
+	@echo "make test    vérifie le format, les imports, les migrations, puis lance les tests"
+	@echo "make fix     corrige la mise en forme du code"
+	@echo "make bench   mesure les temps de calcul et de rendu"
+
+setup:
+	@bin/setup
+
+demo: setup
+	@$(PYTHON) manage.py demo
+
+serve: setup
+	@$(PYTHON) manage.py migrate --noinput
+	$(PYTHON) manage.py runserver 127.0.0.1:8000
+
+test: setup
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m ruff check .
+	.venv/bin/lint-imports
+	$(NO_DATABASE) $(PYTHON) manage.py makemigrations --check --dry-run
+	@echo "manage.py check --deploy, réglages de production"
+	@$(NO_DATABASE) DEBUG=0 ALLOWED_HOSTS=entsvc.example \
+		SECRET_KEY="$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(60))')" \
+		$(PYTHON) manage.py check --deploy --fail-level WARNING
+	$(PYTHON) -m pytest $(PYTEST_ARGS)
+
+fix: setup
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .
+
+bench: setup
+	$(PYTHON) -m tests.benchmarks
