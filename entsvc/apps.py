@@ -1,0 +1,19 @@
+"""The ground floor."""
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate, pre_migrate
+
+
+class EntsvcConfig(AppConfig):
+    """Hooks the triggers to the migrations and registers the system checks."""
+
+    name = "entsvc"
+    verbose_name = "Socle"
+
+    def ready(self) -> None:
+        """Connect signals and checks."""
+        from entsvc import checks, triggers
+
+        pre_migrate.connect(triggers.before_migrations)
+        post_migrate.connect(triggers.after_migrations)
+        checks.register_all()

@@ -1,0 +1,217 @@
+"""Which rows nobody can change, enforced by the database itself on PostgreSQL and on SQLite.
+
+A model marked with `@protected` refuses UPDATE (but for its follow-up columns), DELETE and TRUNCATE,
+even by raw SQL. `sealed_by` names a foreign key: once the parent row exists no child can be added, so
+children are inserted first and the parent seals them (the foreign keys are deferred until commit).
+
+SQLite loses triggers when a later migration remakes a table, and a trigger that reads another table
+can make that migration crash: they are dropped before migrating and installed again after.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.db import connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+@dataclass(frozen=True)
+class Protection:
+    """What may still happen to a protected row."""
+
+    follow_up: tuple[str, ...]
+    sealed_by: str | None
+    deletable: bool
+
+
+PROTECTED: dict[type[models.Model], Protection] = {}
+
+
+def protected(
+    *, follow_up: tuple[str, ...] = (), sealed_by: str | None = None, deletable: bool = False
+) -> Callable[[type[models.Model]], type[models.Model]]:
+    """Mark a model's rows as unchangeable but for the `follow_up` fields.
+
+    `deletable` leaves DELETE to the foreign keys that point at the row.
+    """
+
+    def mark(model: type[models.Model]) -> type[models.Model]:
+        PROTECTED[model] = Protection(follow_up, sealed_by, deletable)
+        return model
+
+    return mark
+
+
+def missing(connection: BaseDatabaseWrapper) -> list[str]:
+    """Return the names of the triggers that should be installed and are not, sorted."""
+    expected = {name for model in PROTECTED for name, _ in _statements(connection, model)}
+    return sorted(expected - _installed(connection))
+
+
+def install(connection: BaseDatabaseWrapper, model: type[models.Model]) -> None:
+    """(Re)install the triggers of one model; do nothing where its table does not exist yet."""
+    with connection.cursor() as cursor:
+        if model._meta.db_table not in connection.introspection.table_names(cursor):
+            return
+        if connection.vendor == "postgresql":
+            cursor.execute(_PG_FUNCTIONS)
+        for name, sql in _statements(connection, model):
+            cursor.execute(_drop_sql(connection, name, model._meta.db_table))
+            cursor.execute(sql)
+
+
+def remove(connection: BaseDatabaseWrapper, model: type[models.Model]) -> None:
+    """Drop the triggers of one model: before migrations on SQLite, and in tests that flush."""
+    with connection.cursor() as cursor:
+        if model._meta.db_table not in connection.introspection.table_names(cursor):
+            return
+        for name, _ in _statements(connection, model):
+            cursor.execute(_drop_sql(connection, name, model._meta.db_table))
+
+
+def before_migrations(sender: AppConfig, using: str, **_: Any) -> None:
+    """Drop the app's triggers on SQLite, whose table remakes cannot live with them."""
+    connection = connections[using]
+    if connection.vendor == "sqlite":
+        for model in _models_of(sender):
+            remove(connection, model)
+
+
+def after_migrations(sender: AppConfig, using: str, **_: Any) -> None:
+    """Install the app's triggers."""
+    for model in _models_of(sender):
+        install(connections[using], model)
+
+
+def _models_of(app: AppConfig) -> Iterator[type[models.Model]]:
+    return (model for model in PROTECTED if apps.get_app_config(model._meta.app_label) is app)
+
+
+def _installed(connection: BaseDatabaseWrapper) -> set[str]:
+    sql = {
+        "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
+        "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled = 'O'",
+    }[connection.vendor]
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return {name for (name,) in cursor.fetchall()}
+
+
+def _drop_sql(connection: BaseDatabaseWrapper, name: str, table: str) -> str:
+    on_table = f" ON {table}" if connection.vendor == "postgresql" else ""
+    return f"DROP TRIGGER IF EXISTS {name}{on_table}"
+
+
+def _statements(connection: BaseDatabaseWrapper, model: type[models.Model]) -> Iterator[tuple[str, str]]:
+    build = {"sqlite": _sqlite_statements, "postgresql": _postgresql_statements}[connection.vendor]
+    return build(model, PROTECTED[model])
+
+
+def _columns(model: type[models.Model], names: tuple[str, ...]) -> list[str]:
+    return [model._meta.get_field(name).column for name in names]
+
+
+def _unique_columns(model: type[models.Model]) -> list[list[str]]:
+    fields = [[f.column] for f in model._meta.local_concrete_fields if f.unique]
+    return fields + [_columns(model, c.fields) for c in model._meta.total_unique_constraints]
+
+
+def _seal(model: type[models.Model], rule: Protection) -> tuple[str, str, str]:
+    """Return (child column, parent table, parent key column) of the sealing relation."""
+    relation = model._meta.get_field(rule.sealed_by)
+    parent = relation.related_model._meta
+    return relation.column, parent.db_table, parent.pk.column
+
+
+# Raw string literals: the messages are shown by the database client of whoever tries.
+_REFUSED = "ligne definitive : elle se corrige par une annulation ou une reduction numerotee"
+_SEALED = "la piece est deja emise : aucune ligne ne peut y etre ajoutee"
+
+
+def _sqlite_statements(model: type[models.Model], rule: Protection) -> Iterator[tuple[str, str]]:
+    table = model._meta.db_table
+    free = _columns(model, rule.follow_up)
+    frozen = [f.column for f in model._meta.local_concrete_fields if f.column not in free]
+    changed = " OR ".join(f'OLD."{column}" IS NOT NEW."{column}"' for column in frozen)
+    refuse = f"BEGIN SELECT RAISE(ABORT, '{table} : {_REFUSED}'); END"
+    yield (
+        f"{table}_no_update",
+        f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} WHEN {changed} {refuse}",
+    )
+    if not rule.deletable:
+        yield (
+            f"{table}_no_delete",
+            f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {refuse}",
+        )
+    # INSERT OR REPLACE removes the old row without firing DELETE triggers on a foreign connection.
+    same = " OR ".join(
+        "(" + " AND ".join(f'"{column}" = NEW."{column}"' for column in columns) + ")"
+        for columns in _unique_columns(model)
+    )
+    yield (
+        f"{table}_no_replace",
+        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
+        f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {same}) {refuse}",
+    )
+    if rule.sealed_by:
+        column, parent, parent_key = _seal(model, rule)
+        yield (
+            f"{table}_sealed",
+            f"CREATE TRIGGER {table}_sealed BEFORE INSERT ON {table} "
+            f'WHEN EXISTS (SELECT 1 FROM {parent} WHERE "{parent_key}" = NEW."{column}") '
+            f"BEGIN SELECT RAISE(ABORT, '{table} : {_SEALED}'); END",
+        )
+
+
+def _postgresql_statements(model: type[models.Model], rule: Protection) -> Iterator[tuple[str, str]]:
+    table = model._meta.db_table
+    free = ", ".join(f"'{column}'" for column in _columns(model, rule.follow_up))
+    yield (
+        f"{table}_no_update",
+        f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} "
+        f"FOR EACH ROW EXECUTE FUNCTION entsvc_refuse_update({free})",
+    )
+    if not rule.deletable:
+        for event, scope in (("DELETE", "ROW"), ("TRUNCATE", "STATEMENT")):
+            name = f"{table}_no_{event.lower()}"
+            yield (
+                name,
+                f"CREATE TRIGGER {name} BEFORE {event} ON {table} "
+                f"FOR EACH {scope} EXECUTE FUNCTION entsvc_refuse()",
+            )
+    if rule.sealed_by:
+        column, parent, parent_key = _seal(model, rule)
+        yield (
+            f"{table}_sealed",
+            f"CREATE TRIGGER {table}_sealed BEFORE INSERT ON {table} "
+            f"FOR EACH ROW EXECUTE FUNCTION entsvc_sealed('{column}', '{parent}', '{parent_key}')",
+        )
+
+
+_PG_FUNCTIONS = f"""
+CREATE OR REPLACE FUNCTION entsvc_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% : {_REFUSED}', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+CREATE OR REPLACE FUNCTION entsvc_refuse_update() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (to_jsonb(OLD) - TG_ARGV) IS DISTINCT FROM (to_jsonb(NEW) - TG_ARGV) THEN
+        RAISE EXCEPTION '% : {_REFUSED}', TG_TABLE_NAME
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE FUNCTION entsvc_sealed() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE sealed boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT 1 FROM %I WHERE %I = $1)', TG_ARGV[1], TG_ARGV[2])
+        INTO sealed USING (to_jsonb(NEW) ->> TG_ARGV[0])::uuid;
+    IF sealed THEN
+        RAISE EXCEPTION '% : {_SEALED}', TG_TABLE_NAME
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+"""
