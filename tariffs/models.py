@@ -1,0 +1,197 @@
+"""A tariff is data: schedule → version → charge → band, adopted for a school year by an act."""
+
+from django.db import models
+from django.db.models import F, Q
+
+from entsvc.fields import MoneyField, SchoolYearField
+from members.models import Act, Issuer, School
+
+
+class Schedule(models.Model):
+    """A barème: what an issuer bills under one kind of agreement, and where it is accounted for."""
+
+    issuer_path = "issuer"
+
+    issuer = models.ForeignKey(Issuer, models.RESTRICT, verbose_name="émetteur", related_name="+")
+    code = models.SlugField("code", max_length=30, unique=True)
+    name = models.CharField("intitulé", max_length=200)
+    subject = models.CharField(
+        "objet des titres",
+        max_length=160,
+        help_text="Complété par l'année scolaire, par exemple : Participation à l'ENT-École.",
+    )
+    vat = models.CharField("mention de TVA", max_length=150, default="Hors du champ de la TVA")
+    programme = models.CharField("programme ou fonds de concours", max_length=50, blank=True)
+    account = models.CharField("compte ou nature", max_length=12, blank=True)
+    function_code = models.CharField("fonction", max_length=10, blank=True)
+    local_product = models.CharField("code produit local", max_length=4, blank=True)
+    note = models.TextField("notes", blank=True, help_text="Décisions prises où les textes se taisent.")
+
+    class Meta:
+        verbose_name = "barème"
+        ordering = ["code"]
+
+    def __str__(self) -> str:
+        return f"{self.code} – {self.name}"
+
+
+class Version(models.Model):
+    """The prices of a schedule at one moment."""
+
+    issuer_path = "schedule__issuer"
+
+    schedule = models.ForeignKey(Schedule, models.RESTRICT, verbose_name="barème")
+    label = models.CharField("version", max_length=100)
+    note = models.TextField("notes", blank=True)
+
+    class Meta:
+        verbose_name = "version de tarif"
+        verbose_name_plural = "versions de tarif"
+        ordering = ["schedule", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["schedule", "label"],
+                name="version_label_once",
+                violation_error_message="Ce barème a déjà une version de ce nom.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.schedule.code}, {self.label}"
+
+
+class Charge(models.Model):
+    """One thing billed: a metric, a charge model and a scope."""
+
+    class Metric(models.TextChoices):
+        PUPILS = "pupils", "Élèves"
+        ACTIVE_PUPILS = "active_pupils", "Élèves actifs au-delà du seuil"
+        SCHOOLS = "schools", "Écoles"
+        UNITS = "units", "Unités commandées ou livrées"
+
+    class Model(models.TextChoices):
+        UNIT = "unit", "Prix unitaire × quantité"
+        BANDED = "banded", "Prix de la tranche"
+        ALLOCATION = "allocation", "Répartition d'une enveloppe"
+
+    issuer_path = "version__schedule__issuer"
+
+    version = models.ForeignKey(Version, models.CASCADE, verbose_name="version", related_name="charges")
+    code = models.SlugField("code", max_length=20)
+    label = models.CharField("libellé", max_length=150)
+    unit_label = models.CharField(
+        "unité", max_length=50, help_text="Au singulier, comme elle s'écrit sur le titre : école."
+    )
+    unit_plural = models.CharField("unité au pluriel", max_length=50)
+    position = models.PositiveSmallIntegerField("ordre", default=1)
+    metric = models.CharField("métrique", max_length=13, choices=Metric)
+    model = models.CharField("modèle", max_length=10, choices=Model, default=Model.UNIT)
+    unit_price = models.DecimalField(
+        "prix unitaire TTC", max_digits=12, decimal_places=4, null=True, blank=True
+    )
+    pool = MoneyField("enveloppe à répartir", null=True, blank=True)
+    degree = models.CharField("degré", max_length=8, choices=School.Degree, blank=True)
+    sector = models.CharField("secteur", max_length=6, choices=School.Sector, blank=True)
+    subscription = models.SlugField(
+        "option souscrite",
+        max_length=20,
+        blank=True,
+        help_text="Seules les conventions qui ont souscrit ce code sont concernées.",
+    )
+    note = models.TextField("notes", blank=True)
+
+    class Meta:
+        verbose_name = "ligne tarifaire"
+        verbose_name_plural = "lignes tarifaires"
+        ordering = ["version", "position", "code"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["version", "code"],
+                name="charge_code_once",
+                violation_error_message="Cette version a déjà une ligne de ce code.",
+            ),
+            models.CheckConstraint(
+                condition=Q(unit_price__isnull=True) | Q(unit_price__gte=0),
+                name="charge_price_positive",
+                violation_error_message="Un prix ne peut pas être négatif.",
+            ),
+            models.CheckConstraint(
+                condition=Q(pool__isnull=True) | Q(pool__gte=0),
+                name="charge_pool_positive",
+                violation_error_message="Une enveloppe ne peut pas être négative.",
+            ),
+            models.CheckConstraint(
+                condition=(Q(model="unit") & Q(unit_price__isnull=False))
+                | (~Q(model="unit") & Q(unit_price__isnull=True)),
+                name="charge_unit_price_for_unit",
+                violation_error_message="Le prix unitaire va avec le modèle « prix unitaire ».",
+            ),
+            models.CheckConstraint(
+                condition=Q(model="allocation") | Q(pool__isnull=True),
+                name="charge_pool_for_allocation",
+                violation_error_message="L'enveloppe va avec le modèle « répartition ».",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} – {self.label}"
+
+
+class Band(models.Model):
+    """A price for a range of quantities, both bounds included."""
+
+    charge = models.ForeignKey(
+        Charge, models.CASCADE, verbose_name="ligne tarifaire", related_name="bands"
+    )
+    lower = models.PositiveIntegerField("de")
+    upper = models.PositiveIntegerField("à (compris)")
+    price = MoneyField("prix TTC")
+
+    class Meta:
+        verbose_name = "tranche"
+        ordering = ["charge", "lower"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(upper__gte=F("lower")),
+                name="band_in_order",
+                violation_error_message="La fin de la tranche précède son début.",
+            ),
+            models.CheckConstraint(
+                condition=Q(price__gte=0),
+                name="band_price_positive",
+                violation_error_message="Un prix ne peut pas être négatif.",
+            ),
+            models.UniqueConstraint(
+                fields=["charge", "lower"],
+                name="band_lower_once",
+                violation_error_message="Deux tranches commencent au même effectif.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.lower} à {self.upper}"
+
+
+class Adoption(models.Model):
+    """The vote that makes a version the tariff of a school year."""
+
+    issuer_path = "schedule__issuer"
+
+    schedule = models.ForeignKey(Schedule, models.RESTRICT, verbose_name="barème")
+    school_year = SchoolYearField("année scolaire")
+    version = models.ForeignKey(Version, models.RESTRICT, verbose_name="version")
+    act = models.ForeignKey(Act, models.RESTRICT, verbose_name="acte", related_name="+")
+
+    class Meta:
+        verbose_name = "adoption"
+        ordering = ["schedule", "-school_year"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["schedule", "school_year"],
+                name="adoption_once_per_year",
+                violation_error_message="Un tarif est déjà adopté pour cette année scolaire.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.schedule.code} {self.school_year_label} : {self.version.label}"
