@@ -1,0 +1,50 @@
+"""Staff pages of agreements."""
+
+from django.contrib import admin
+
+from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription
+from entsvc.staff import StaffInline
+from members.access import ScopedAdmin
+
+
+class EnrolmentInline(StaffInline):
+    model = Enrolment
+    autocomplete_fields = ["school"]
+    per_page = 30
+
+
+class SubscriptionInline(StaffInline):
+    model = Subscription
+
+
+class DeliveredUnitsInline(StaffInline):
+    model = DeliveredUnits
+
+
+@admin.register(Convention)
+class ConventionAdmin(ScopedAdmin):
+    list_display = [
+        "reference",
+        "party",
+        "schedule",
+        "status",
+        "first_year_label",
+        "last_year_label",
+        "signed_on",
+    ]
+    list_filter = ["schedule", "status", "first_year"]
+    list_select_related = ["party", "schedule"]
+    search_fields = ["search"]
+    autocomplete_fields = ["party", "debtor", "act"]
+    inlines = [EnrolmentInline, SubscriptionInline, DeliveredUnitsInline]
+    fieldsets = [
+        (None, {"fields": ["schedule", "reference", "status", "party", "debtor"]}),
+        (
+            "Durée",
+            {
+                "fields": ["first_year", "last_year", "signed_on", "ends_on"],
+                "description": "Les années scolaires déclarées décident de ce qui est appelé.",
+            },
+        ),
+        ("Portée", {"fields": ["act", "private_included"]}),
+    ]

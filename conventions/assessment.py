@@ -1,0 +1,161 @@
+"""What agreements cost in a school year: enrolments × counts × adopted version.
+
+Reads the database in a number of queries that does not depend on the number of members.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from conventions.basis import Basis
+from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription
+from entsvc import school_year
+from members.models import Headcount, HeadcountSource, Usage
+from tariffs import engine
+from tariffs.adoption import adopted, charges_of
+from tariffs.models import Adoption, Schedule
+
+
+def read_basis(schedule: Schedule, year: int) -> Basis:
+    """Read all that the calls of a schedule and school year rest on.
+
+    Raises NotAdopted when no act adopted a tariff for that year.
+    """
+    adoption = adopted(schedule, year)
+    conventions = list(
+        Convention.objects.select_related("debtor", "party", "act")
+        .filter(_covering(year), schedule=schedule, status=Convention.Status.IN_FORCE)
+        .order_by("reference")
+    )
+    return Basis(
+        school_year=year,
+        facts=_facts(schedule, adoption),
+        charges=charges_of(adoption.version),
+        members=_members(conventions, schedule, year),
+    )
+
+
+def _covering(year: int, prefix: str = "") -> Q:
+    """Match rows whose declared years hold `year`."""
+    open_or_later = Q(**{f"{prefix}last_year__isnull": True}) | Q(**{f"{prefix}last_year__gte": year})
+    return Q(**{f"{prefix}first_year__lte": year}) & open_or_later
+
+
+def _facts(schedule: Schedule, adoption: Adoption) -> dict[str, Any]:
+    return {
+        "schedule": schedule.code,
+        "schedule_name": schedule.name,
+        "version": adoption.version.label,
+        "version_id": adoption.version_id,
+        "act": str(adoption.act),
+        "act_id": adoption.act_id,
+        "subject": f"{schedule.subject}, année scolaire {school_year.label(adoption.school_year)}",
+    }
+
+
+def _members(conventions: list[Convention], schedule: Schedule, year: int) -> tuple[engine.Member, ...]:
+    schools = _schools_by_convention(schedule, year)
+    options = _options_by_convention(schedule, year)
+    units = _units_by_convention(schedule, year)
+    by_debtor: dict[int, list[engine.Agreement]] = defaultdict(list)
+    for convention in conventions:
+        by_debtor[convention.debtor_id].append(
+            engine.Agreement(
+                reference=convention.reference,
+                title=convention.title,
+                party="" if convention.party_id == convention.debtor_id else str(convention.party),
+                schools=tuple(schools[convention.pk]),
+                subscriptions=tuple(options[convention.pk]),
+                units=tuple(units[convention.pk]),
+                private_included=convention.private_included,
+            )
+        )
+    debtors = {convention.debtor_id: convention.debtor for convention in conventions}
+    return tuple(
+        engine.Member(debtor.siret, str(debtor), tuple(by_debtor[debtor.pk]))
+        for debtor in sorted(debtors.values(), key=lambda debtor: debtor.siret)
+    )
+
+
+def _enrolled(schedule: Schedule, year: int) -> QuerySet[Enrolment]:
+    return Enrolment.objects.filter(
+        _covering(year),
+        _covering(year, "convention__"),
+        convention__schedule=schedule,
+        convention__status=Convention.Status.IN_FORCE,
+    )
+
+
+def _schools_by_convention(schedule: Schedule, year: int) -> dict[int, list[engine.School]]:
+    enrolments = _enrolled(schedule, year)
+    school_ids = enrolments.values("school_id")
+    counts = _retained_counts(school_ids, year)
+    usages = dict(
+        Usage.objects.filter(school_year=year, school__in=school_ids)
+        .order_by("school")
+        .values_list("school_id", "active_pupils")
+    )
+    rows = enrolments.order_by("school__uai", "pk").values_list(
+        "convention_id",
+        "school_id",
+        "school__uai",
+        "school__name",
+        "school__commune_name",
+        "school__degree",
+        "school__sector",
+    )
+    schools: dict[int, list[engine.School]] = defaultdict(list)
+    for convention_id, school_id, uai, name, commune, degree, sector in rows:
+        pupils, source, billable = counts.get(school_id, (None, "", True))
+        schools[convention_id].append(
+            engine.School(
+                uai=uai,
+                name=name,
+                commune=commune,
+                degree=degree,
+                sector=sector,
+                pupils=pupils,
+                pupils_source=source,
+                pupils_billable=billable,
+                active_pupils=usages.get(school_id),
+            )
+        )
+    return schools
+
+
+def _retained_counts(school_ids: Any, year: int) -> dict[int, tuple[int, str, bool]]:
+    """Return {school: (pupils, source, billable)}: billable sources first, then by rank."""
+    sources = {source.code: source for source in HeadcountSource.objects.all()}
+    rows = (
+        Headcount.objects.filter(school_year=year, school__in=school_ids)
+        .order_by("school")
+        .values_list("school_id", "source_id", "pupils")
+    )
+
+    def preference(row: tuple[int, str, int]) -> tuple[bool, int]:
+        return sources[row[1]].billable, -sources[row[1]].rank
+
+    return {
+        school: (pupils, code, sources[code].billable)
+        for school, code, pupils in sorted(rows, key=preference)
+    }
+
+
+def _options_by_convention(schedule: Schedule, year: int) -> dict[int, list[str]]:
+    rows = Subscription.objects.filter(_covering(year), convention__schedule=schedule)
+    return _grouped(rows.order_by("code").values_list("convention_id", "code"))
+
+
+def _units_by_convention(schedule: Schedule, year: int) -> dict[int, list[tuple[str, int]]]:
+    rows = DeliveredUnits.objects.filter(school_year=year, convention__schedule=schedule)
+    ordered = rows.order_by("code").values_list("convention_id", "code", "quantity")
+    return _grouped((convention, (code, quantity)) for convention, code, quantity in ordered)
+
+
+def _grouped(pairs: Iterable[tuple[int, Any]]) -> dict[int, list[Any]]:
+    groups: dict[int, list[Any]] = defaultdict(list)
+    for key, value in pairs:
+        groups[key].append(value)
+    return groups

@@ -1,0 +1,74 @@
+"""The frozen basis of a calculation: all that was read, in a form that can be kept and replayed."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any
+
+from tariffs import engine
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Everything an assessment reads. `facts` names the schedule, version, act and sources in words."""
+
+    school_year: int
+    facts: dict[str, Any]
+    charges: tuple[engine.Charge, ...]
+    members: tuple[engine.Member, ...]
+
+    def assess(self) -> list[engine.Result]:
+        """Return what each member owes, by SIRET."""
+        return engine.compute(self.charges, self.members, self.school_year)
+
+    def as_json(self) -> dict:
+        """Return the basis as JSON types; amounts and prices are strings."""
+        return json.loads(json.dumps(asdict(self), default=str))
+
+
+def from_json(data: dict) -> Basis:
+    """Rebuild a basis from what `as_json` returned."""
+    return Basis(
+        school_year=data["school_year"],
+        facts=data["facts"],
+        charges=tuple(_charge(item) for item in data["charges"]),
+        members=tuple(_member(item) for item in data["members"]),
+    )
+
+
+def fingerprint(data: dict) -> str:
+    """Return the SHA-256 of a basis, whatever the order in which the database gives its keys back."""
+    text = json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _decimal(value: str | None) -> Decimal | None:
+    return None if value is None else Decimal(value)
+
+
+def _charge(item: dict) -> engine.Charge:
+    bands = tuple(
+        engine.Band(band["lower"], band["upper"], Decimal(band["price"])) for band in item["bands"]
+    )
+    prices = {name: _decimal(item[name]) for name in ("unit_price", "pool")}
+    return engine.Charge(**{**item, **prices, "bands": bands})
+
+
+def _member(item: dict) -> engine.Member:
+    deductions = tuple(
+        engine.Deduction(label=d["label"], amount=Decimal(d["amount"])) for d in item["deductions"]
+    )
+    agreements = tuple(_agreement(agreement) for agreement in item["agreements"])
+    return engine.Member(**{**item, "agreements": agreements, "deductions": deductions})
+
+
+def _agreement(item: dict) -> engine.Agreement:
+    return engine.Agreement(
+        **{
+            **item,
+            "schools": tuple(engine.School(**school) for school in item["schools"]),
+            "subscriptions": tuple(item["subscriptions"]),
+            "units": tuple((code, quantity) for code, quantity in item["units"]),
+        }
+    )
