@@ -1,0 +1,407 @@
+"""Staff pages of campaigns, runs, calls and titres; what is issued is shown and never written."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from unfold.decorators import action, display
+
+from entsvc import documents
+from entsvc.french import euros, plural
+from entsvc.journal import record
+from entsvc.staff import ReadOnlyInline
+from invoicing.calculation import compute_run
+from invoicing.exports.yearly_call import write_yearly_call
+from invoicing.forms import IssueForm
+from invoicing.issuing import issue
+from invoicing.models import (
+    Anomaly,
+    Bordereau,
+    Call,
+    CallLine,
+    Campaign,
+    Counter,
+    Run,
+    Titre,
+    TitreDocument,
+    TitreLine,
+)
+from invoicing.numbering import IssueRefused
+from invoicing.rendering import render_missing, without_document
+from members.access import ScopedAdmin, ScopedReadOnlyAdmin
+from tariffs.adoption import NotAdopted
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+class ConfirmedAction:
+    """A page that says what will happen, then does it on POST only."""
+
+    def confirm(self, request: HttpRequest, title: str, obj: Any, **context: Any) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": title,
+            "opts": self.model._meta,
+            "object": obj,
+            "back": reverse(
+                f"admin:{self.model._meta.app_label}_{self.model._meta.model_name}_change",
+                args=[obj.pk],
+            ),
+            "form": None,
+            "facts": [],
+            "warnings": [],
+            **context,
+        }
+        return TemplateResponse(request, "admin/invoicing/confirm.html", context)
+
+    def visible_or_404(self, request: HttpRequest, object_id: str) -> Any:
+        return get_object_or_404(self.get_queryset(request), pk=object_id)
+
+
+@admin.register(Campaign)
+class CampaignAdmin(ConfirmedAction, ScopedAdmin):
+    list_display = ["__str__", "school_year_label", "rank"]
+    list_filter = ["schedule", "school_year"]
+    list_select_related = ["schedule"]
+    actions_detail = ["compute"]
+
+    def has_add_permission(self, request):
+        return request.user.has_perm("invoicing.compute_run")
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def has_compute_permission(self, request, object_id=None):
+        return request.user.has_perm("invoicing.compute_run")
+
+    @action(description="Calculer", permissions=["compute"], icon="calculate")
+    def compute(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        campaign = self.visible_or_404(request, object_id)
+        if request.method != "POST":
+            facts = [
+                f"Campagne : {campaign}",
+                "Un nouveau calcul est conservé ; les précédents restent consultables.",
+            ]
+            return self.confirm(request, "Calculer les appels", campaign, facts=facts, button="Calculer")
+        try:
+            run = compute_run(
+                schedule=campaign.schedule,
+                year=campaign.school_year,
+                rank=campaign.rank,
+                actor=request.user.get_username(),
+            )
+        except NotAdopted as error:
+            messages.error(request, str(error))
+            return redirect("admin:invoicing_campaign_change", object_id)
+        messages.success(request, f"{run} : {euros(run.total)}.")
+        return redirect("admin:invoicing_run_change", run.pk)
+
+
+class AnomalyInline(ReadOnlyInline):
+    model = Anomaly
+    fields = ["call", "uai", "message", "blocking"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("call")
+
+
+class RunCallInline(ReadOnlyInline):
+    model = Call
+    fields = ["siret", "name", "total"]
+    show_change_link = True
+
+
+@admin.register(Run)
+class RunAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
+    list_display = [
+        "__str__",
+        "computed_at",
+        "computed_by",
+        "total_euros",
+        "calls_count",
+        "blocked",
+    ]
+    list_filter = ["campaign__schedule", "campaign__school_year"]
+    list_select_related = ["campaign__schedule"]
+    fields = [
+        "campaign", "number", "computed_at", "computed_by", "total_euros", "tariff", "act",
+        "calls_count", "blocked", "basis_sha256",
+    ]  # fmt: skip
+    readonly_fields = fields
+    inlines = [AnomalyInline, RunCallInline]
+    actions_detail = ["issue_titres", "export_call"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        blocking = Anomaly.objects.filter(call=OuterRef("calls"), blocking=True)
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                n_calls=Count("calls", distinct=True),
+                n_blocked=Count("calls", filter=Q(Exists(blocking)), distinct=True),
+            )
+        )
+
+    @display(description="total", ordering="total")
+    def total_euros(self, run):
+        return euros(run.total)
+
+    @display(description="appels", ordering="n_calls")
+    def calls_count(self, run):
+        url = reverse("admin:invoicing_call_changelist")
+        return format_html('<a href="{}?run__id__exact={}">{}</a>', url, run.pk, run.n_calls)
+
+    @display(description="bloqués", ordering="n_blocked")
+    def blocked(self, run):
+        return run.n_blocked
+
+    @display(description="tarif")
+    def tariff(self, run):
+        return run.basis["facts"]["version"]
+
+    @display(description="acte d'adoption")
+    def act(self, run):
+        return run.basis["facts"]["act"]
+
+    def has_issue_permission(self, request, object_id=None):
+        return request.user.has_perm("invoicing.issue_titre")
+
+    @action(description="Émettre les titres", permissions=["issue"], icon="receipt_long")
+    def issue_titres(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        run = self.visible_or_404(request, object_id)
+        form = IssueForm(request.POST or None, run=run)
+        if request.method == "POST" and form.is_valid():
+            try:
+                issued = issue(run=run, actor=request.user.get_username(), **form.cleaned_data)
+            except IssueRefused as error:
+                for message in error.messages:
+                    form.add_error(None, message)
+            else:
+                return self._after_issue(request, run, issued)
+        facts = [
+            f"Calcul : {run}, {plural(run.n_calls, 'appel')}, total {euros(run.total)}.",
+            f"{plural(run.n_blocked, 'membre bloqué', 'membres bloqués')} : rien ne sera émis pour eux.",
+            f"{plural(run.campaign.titres.count(), 'titre déjà émis', 'titres déjà émis')} dans "
+            "cette campagne : ils ne le seront pas deux fois.",
+        ]
+        warnings = ["L'émission est définitive : un titre ne se corrige que par annulation."]
+        return self.confirm(
+            request,
+            "Émettre les titres",
+            run,
+            form=form,
+            facts=facts,
+            warnings=warnings,
+            button="Émettre",
+        )
+
+    def _after_issue(self, request, run, issued):
+        for warning in issued.warnings:
+            messages.warning(request, warning)
+        for blocked in issued.blocked[:20]:
+            messages.warning(request, f"{blocked.name} : {' '.join(blocked.messages)}")
+        if issued.bordereau is None:
+            messages.info(request, "Aucun titre à émettre : ils le sont déjà, ou sont bloqués.")
+            return redirect("admin:invoicing_run_change", run.pk)
+        for _ in render_missing(issued.bordereau.titres.all()):
+            pass
+        total = euros(issued.bordereau.total)
+        messages.success(
+            request, f"{issued.bordereau} : {plural(issued.bordereau.count, 'titre')}, {total}."
+        )
+        return redirect("admin:invoicing_bordereau_change", issued.bordereau.pk)
+
+    @action(description="Exporter l'appel annuel (XLSX)", icon="download")
+    def export_call(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        run = self.visible_or_404(request, object_id)
+        response = HttpResponse(content_type=XLSX)
+        name = f"appel-{run.campaign.schedule.code}-{run.campaign.school_year_label}.xlsx"
+        response["Content-Disposition"] = f'attachment; filename="{name}"'
+        write_yearly_call(run, response)
+        record(
+            actor=request.user.get_username(),
+            action="export",
+            target=run,
+            summary=f"{run} : {name}",
+        )
+        return response
+
+
+class CallLineInline(ReadOnlyInline):
+    model = CallLine
+    fields = ["charge_label", "uai", "school", "commune", "explanation", "amount"]
+
+
+class CallAnomalyInline(ReadOnlyInline):
+    model = Anomaly
+    fields = ["uai", "message", "blocking"]
+
+
+@admin.register(Call)
+class CallAdmin(ScopedReadOnlyAdmin):
+    list_display = ["name", "siret", "total_euros", "is_blocked", "run"]
+    list_filter = ["run__campaign"]
+    list_select_related = ["run__campaign__schedule"]
+    search_fields = ["name", "siret", "lines__uai", "lines__school"]
+    fields = ["run", "debtor", "siret", "name", "total_euros"]
+    readonly_fields = fields
+    inlines = [CallLineInline, CallAnomalyInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        blocking = Anomaly.objects.filter(call=OuterRef("pk"), blocking=True)
+        calls = super().get_queryset(request).defer("run__basis")
+        return calls.annotate(blocking=Exists(blocking))
+
+    @display(description="total", ordering="total")
+    def total_euros(self, call):
+        return euros(call.total)
+
+    @display(description="bloqué", boolean=True)
+    def is_blocked(self, call):
+        return call.blocking
+
+
+class TitreLineInline(ReadOnlyInline):
+    model = TitreLine
+    fields = ["charge_label", "uai", "school", "commune", "explanation", "amount"]
+
+
+class TitreDocumentInline(ReadOnlyInline):
+    model = TitreDocument
+    fields = ["role", "document"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("document")
+
+
+class TitreFacts:
+    """What lists and pages of titres show alike."""
+
+    @display(description="total", ordering="total")
+    def total_euros(self, titre):
+        return euros(titre.total)
+
+
+@admin.register(Titre)
+class TitreAdmin(ConfirmedAction, TitreFacts, ScopedAdmin):
+    list_display = [
+        "reference", "debtor_name", "subject", "total_euros", "issued_on", "bordereau",
+        "external_reference",
+    ]  # fmt: skip
+    list_filter = ["issuer", "exercice", "kind", "campaign"]
+    list_select_related = ["bordereau__issuer"]
+    search_fields = ["reference", "debtor_name", "siret", "external_reference", "lines__uai"]
+    fields = [
+        "reference", "kind", "number", "exercice", "issued_on", "bordereau", "campaign", "debtor",
+        "siret", "debtor_name", "subject", "total_euros", "external_reference",
+    ]  # fmt: skip
+    readonly_fields = [name for name in fields if name != "external_reference"]
+    inlines = [TitreLineInline, TitreDocumentInline]
+    actions_detail = ["download_pdf"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).defer("payload")
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def save_model(self, request, obj, form, change):
+        obj.save(update_fields=form.changed_data)
+        record(
+            actor=request.user.get_username(),
+            action="external-reference",
+            target=obj,
+            summary=f"{obj.reference} : numéro du comptable « {obj.external_reference} »",
+        )
+
+    @action(description="Télécharger le PDF", icon="picture_as_pdf")
+    def download_pdf(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        titre = self.visible_or_404(request, object_id)
+        link = titre.documents.filter(role=TitreDocument.Role.PDF).first()
+        if link is None:
+            messages.error(request, "Ce titre n'a pas encore son PDF : produisez-le au bordereau.")
+            return redirect("admin:invoicing_titre_change", object_id)
+        try:
+            content = documents.read(link.document)
+        except documents.CorruptDocument as error:
+            messages.error(request, str(error))
+            return redirect("admin:invoicing_titre_change", object_id)
+        response = HttpResponse(content, content_type="application/pdf")
+        response["Content-Disposition"] = f'attachment; filename="{titre.reference}.pdf"'
+        return response
+
+
+class BordereauTitreInline(TitreFacts, ReadOnlyInline):
+    model = Titre
+    fields = ["reference", "debtor_name", "siret", "total_euros"]
+    readonly_fields = fields
+    show_change_link = True
+    per_page = 50
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).defer("payload")
+
+
+@admin.register(Bordereau)
+class BordereauAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
+    list_display = ["__str__", "issued_on", "count", "total_euros", "signatory", "issued_by"]
+    list_filter = ["issuer", "exercice"]
+    list_select_related = ["issuer"]
+    fields = [
+        "issuer", "exercice", "number", "issued_on", "issued_by", "signatory", "count",
+        "total_euros", "drawn",
+    ]  # fmt: skip
+    readonly_fields = fields
+    inlines = [BordereauTitreInline]
+    actions_detail = ["draw_missing"]
+
+    @display(description="total", ordering="total")
+    def total_euros(self, bordereau):
+        return euros(bordereau.total)
+
+    @display(description="PDF produits")
+    def drawn(self, bordereau):
+        left = without_document(bordereau.titres.all()).count()
+        return f"{bordereau.count - left} sur {bordereau.count}"
+
+    def has_issue_permission(self, request, object_id=None):
+        return request.user.has_perm("invoicing.issue_titre")
+
+    @action(description="Produire les PDF manquants", permissions=["issue"], icon="print")
+    def draw_missing(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        bordereau = self.visible_or_404(request, object_id)
+        if request.method != "POST":
+            left = without_document(bordereau.titres.all()).count()
+            return self.confirm(
+                request,
+                "Produire les PDF manquants",
+                bordereau,
+                facts=[f"{plural(left, 'PDF manquant', 'PDF manquants')} sur {bordereau.count}."],
+                button="Produire",
+            )
+        done = sum(1 for _ in render_missing(bordereau.titres.all()))
+        messages.success(request, f"{plural(done, 'PDF produit', 'PDF produits')}.")
+        return redirect("admin:invoicing_bordereau_change", object_id)
+
+
+@admin.register(Counter)
+class CounterAdmin(ScopedReadOnlyAdmin):
+    list_display = ["issuer", "budget", "exercice", "kind", "last_number", "last_date"]
+    list_filter = ["issuer", "exercice"]
+    list_select_related = ["issuer"]

@@ -1,0 +1,82 @@
+"""How a run is made: read the basis, compute, and keep both, in one transaction."""
+
+from django.db import transaction
+from django.db.models import Max
+
+from conventions.assessment import read_basis
+from conventions.basis import Basis, fingerprint, from_json
+from entsvc import journal, school_year
+from entsvc.french import euros
+from invoicing.models import Anomaly, Call, CallLine, Campaign, Run
+from members.models import Member
+from tariffs import engine
+from tariffs.models import Schedule
+
+BATCH = 2000
+
+
+def compute_run(*, schedule: Schedule, year: int, actor: str, rank: int = 1) -> Run:
+    """Compute the calls of a schedule for a school year and keep them as a new run.
+
+    Raises tariffs.adoption.NotAdopted when no act adopted a tariff for that year: nothing is kept.
+    """
+    with transaction.atomic():
+        campaign, _ = Campaign.objects.get_or_create(schedule=schedule, school_year=year, rank=rank)
+        # Two runs asked for at once take their numbers one after the other.
+        campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
+        basis = read_basis(schedule, year)
+        results = basis.assess()
+        run = _keep_run(campaign, basis, results, actor)
+        _keep_calls(run, results)
+        if not results:
+            message = f"Aucune convention en vigueur ne couvre {school_year.label(year)}."
+            Anomaly.objects.create(run=run, code="no_agreement", message=message)
+        journal.record(
+            actor=actor,
+            action="compute",
+            target=run,
+            summary=f"{run} : {euros(run.total)}, {len(results)} appels",
+        )
+    return run
+
+
+def recompute(run: Run) -> list[engine.Result]:
+    """Return what the frozen basis of a run gives today: the same, to the cent, or a bug."""
+    return from_json(run.basis).assess()
+
+
+def _keep_run(campaign: Campaign, basis: Basis, results: list[engine.Result], actor: str) -> Run:
+    frozen = basis.as_json()
+    last = campaign.runs.aggregate(last=Max("number"))["last"] or 0
+    return Run.objects.create(
+        campaign=campaign,
+        number=last + 1,
+        computed_by=actor,
+        total=sum((result.total for result in results), start=0),
+        basis=frozen,
+        basis_sha256=fingerprint(frozen),
+    )
+
+
+def _keep_calls(run: Run, results: list[engine.Result]) -> None:
+    debtors = Member.objects.in_bulk([r.member.siret for r in results], field_name="siret")
+    calls = [
+        Call(
+            run=run,
+            debtor=debtors[result.member.siret],
+            siret=result.member.siret,
+            name=result.member.name,
+            total=result.total,
+        )
+        for result in results
+    ]
+    Call.objects.bulk_create(calls, batch_size=BATCH)
+    lines, anomalies = [], []
+    for call, result in zip(calls, results, strict=True):
+        lines += [
+            CallLine(call=call, position=position, **vars(line))
+            for position, line in enumerate(result.lines, start=1)
+        ]
+        anomalies += [Anomaly(run=run, call=call, **vars(anomaly)) for anomaly in result.anomalies]
+    CallLine.objects.bulk_create(lines, batch_size=BATCH)
+    Anomaly.objects.bulk_create(anomalies, batch_size=BATCH)

@@ -1,0 +1,171 @@
+"""The demonstration: real public data of a few communes, from the files to the numbered titres."""
+
+import shutil
+import tomllib
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.db import connection
+
+from conventions.importing import IMPORTER as CONVENTIONS
+from conventions.models import Convention
+from entsvc import documents, journal, school_year
+from entsvc.french import euros
+from entsvc.importing import Importer, run_import
+from entsvc.models import JournalEntry
+from invoicing.calculation import compute_run
+from invoicing.exports.yearly_call import write_yearly_call
+from invoicing.issuing import issue
+from invoicing.models import Run, TitreDocument
+from invoicing.regimes import load_regimes
+from invoicing.rendering import render_missing
+from members.importers.annuaire import IMPORTER as ANNUAIRE
+from members.importers.headcounts import IMPORTER as HEADCOUNTS
+from members.importers.members import IMPORTER as MEMBERS
+from members.models import Act, Issuer, Signatory, User
+from tariffs.models import Schedule
+
+DATA = settings.BASE_DIR / "fixtures" / "demo"
+ACTOR = "démonstration"
+MARK = "demo"
+PASSWORD = "demo-entsvc"
+ACCOUNTS = {
+    "admin": "administration, tous les droits",
+    "gestionnaire": "données, conventions et calculs",
+    "finances": "émission, exports",
+    "lecture": "consultation",
+}
+IMPORTS: tuple[tuple[Importer, str], ...] = (
+    (ANNUAIRE, "annuaire"),
+    (MEMBERS, "membres"),
+    (HEADCOUNTS, "effectifs"),
+    (CONVENTIONS, "conventions"),
+)
+
+
+@dataclass(frozen=True)
+class DemoCall:
+    """A campaign of the demonstration, and the fixed day of its titres."""
+
+    schedule: str
+    year: int
+    on: date
+
+
+CALLS = (
+    DemoCall("OCC-ENT-ECOLE", 2020, date(2021, 3, 1)),
+    DemoCall("OCC-ENT-ECOLE", 2024, date(2025, 3, 3)),
+)
+
+
+class DemoRefused(Exception):
+    """The database holds something else than the demonstration: nothing was touched."""
+
+
+def start_afresh() -> None:
+    """Remove the embedded database of a former demonstration; raise DemoRefused for any other."""
+    if connection.introspection.table_names():
+        if not _is_demo():
+            raise DemoRefused(
+                "La base n'est pas celle de la démonstration : rien n'a été touché. Donnez-en une "
+                "autre, par exemple DATABASE_URL=sqlite:///demo/essai.sqlite3 make demo."
+            )
+        if connection.vendor != "sqlite":
+            raise DemoRefused("La démonstration est déjà dans cette base : donnez-en une vide.")
+        connection.close()
+        path = Path(connection.settings_dict["NAME"])
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def build(folder: Path) -> list[dict[str, Any]]:
+    """Load, import, compute, issue and write the files of the demonstration; return its table."""
+    journal.record(actor=ACTOR, action=MARK, target="demo", summary="Base de démonstration")
+    load_regimes(actor=ACTOR)
+    create_accounts()
+    for importer, name in IMPORTS:
+        for path in sorted(DATA.glob(f"{name}_*.csv")):
+            report = run_import(importer, path, dry_run=False, actor=ACTOR)
+            if report.refused:
+                raise DemoRefused(f"{path.name} : {report.refused[0].message}")
+    attach_acts()
+    shutil.rmtree(folder / "titres", ignore_errors=True)
+    return [_call(call, folder) for call in CALLS]
+
+
+def create_accounts() -> None:
+    """Create one account per role, all with the demonstration's password."""
+    for username in ACCOUNTS:
+        superuser = username == "admin"
+        user = User(username=username, is_staff=True, is_superuser=superuser)
+        user.set_password(PASSWORD)
+        user.save()
+        user.issuers.set(Issuer.objects.all())
+        if not superuser:
+            user.groups.add(Group.objects.get(name=username))
+
+
+def attach_acts() -> None:
+    """Create the members' deliberations of the demonstration and attach them to their agreements."""
+    for item in tomllib.loads((DATA / "acts.toml").read_text(encoding="utf-8"))["act"]:
+        convention = Convention.objects.select_related("party").get(
+            schedule__code=item.pop("bareme"), reference=item.pop("reference")
+        )
+        act = Act(member=convention.party, **item)
+        act.full_clean()
+        act.save()
+        convention.act = act
+        convention.save(update_fields=["act"])
+
+
+def _call(call: DemoCall, folder: Path) -> dict[str, Any]:
+    schedule = Schedule.objects.select_related("issuer").get(code=call.schedule)
+    run = compute_run(schedule=schedule, year=call.year, actor=ACTOR)
+    signatory = Signatory.objects.filter(issuer=schedule.issuer).order_by("pk").first()
+    issued = issue(run=run, on=call.on, signatory=signatory, actor=ACTOR)
+    for _ in render_missing(issued.bordereau.titres.all()):
+        pass
+    return _row(run, _write_files(run, folder))
+
+
+def _write_files(run: Run, folder: Path) -> int:
+    """Copy the documents of a run's titres and write its yearly call; return how many files."""
+    place = folder / "titres" / run.campaign.schedule.code / run.campaign.school_year_label
+    place.mkdir(parents=True, exist_ok=True)
+    links = TitreDocument.objects.filter(titre__call__run=run).select_related("titre", "document")
+    for link in links:
+        (place / f"{link.titre.reference}.pdf").write_bytes(documents.read(link.document))
+    write_yearly_call(run, place / "appel-annuel.xlsx")
+    return len(links) + 1
+
+
+def _row(run: Run, files: int) -> dict[str, Any]:
+    schools = [
+        school
+        for member in run.basis["members"]
+        for agreement in member["agreements"]
+        for school in agreement["schools"]
+    ]
+    counts = [school["pupils"] for school in schools if school["pupils"] is not None]
+    return {
+        "issuer": run.campaign.schedule.issuer.name,
+        "year": school_year.label(run.campaign.school_year),
+        "members": len(run.basis["members"]),
+        "schools": len(schools),
+        "pupils": sum(counts) if counts else "–",
+        "total": euros(run.total),
+        "documents": files,
+    }
+
+
+def _is_demo() -> bool:
+    """Tell a former demonstration, or a database where nobody has put anything yet."""
+    tables = connection.introspection.table_names()
+    if JournalEntry._meta.db_table in tables and JournalEntry.objects.filter(action=MARK).exists():
+        return True
+    holders = (User, Issuer)
+    return not any(m._meta.db_table in tables and m.objects.exists() for m in holders)

@@ -1,0 +1,42 @@
+"""What an officer gives to issue a run."""
+
+from typing import Any
+
+from django import forms
+from django.db.models import Q
+from django.utils import timezone
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminSingleDateWidget,
+)
+
+from invoicing.models import Run
+from members.models import Signatory
+
+
+class IssueForm(forms.Form):
+    """Date, signatory and exercice of the titres of a run."""
+
+    on = forms.DateField(label="Date d'émission", widget=UnfoldAdminSingleDateWidget)
+    signatory = forms.ModelChoiceField(
+        Signatory.objects.none(), label="Signataire", widget=UnfoldAdminSelectWidget
+    )
+    exercice = forms.IntegerField(
+        label="Exercice",
+        required=False,
+        min_value=2000,
+        max_value=2099,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text="Laissez vide : l'exercice est celui de la date.",
+    )
+
+    def __init__(self, *args: Any, run: Run, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        today = timezone.localdate()
+        self.fields["on"].initial = today
+        field = self.fields["signatory"]
+        field.queryset = Signatory.objects.filter(
+            Q(valid_to__isnull=True) | Q(valid_to__gte=today), issuer=run.campaign.schedule.issuer
+        ).order_by("-valid_from", "pk")
+        field.initial = field.queryset.first()

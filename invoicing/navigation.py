@@ -1,0 +1,69 @@
+"""The menu, named as people speak; what an account may not see is not shown to it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+MENU = (
+    (
+        "Appels et titres",
+        (
+            ("Campagnes", "campaign", "invoicing.campaign"),
+            ("Calculs", "calculate", "invoicing.run"),
+            ("Appels par membre", "request_quote", "invoicing.call"),
+            ("Titres", "receipt_long", "invoicing.titre"),
+            ("Bordereaux", "list_alt", "invoicing.bordereau"),
+        ),
+    ),
+    (
+        "Conventions et tarifs",
+        (
+            ("Conventions", "handshake", "conventions.convention"),
+            ("Barèmes", "price_change", "tariffs.schedule"),
+            ("Versions de tarif", "history", "tariffs.version"),
+            ("Actes", "gavel", "members.act"),
+        ),
+    ),
+    (
+        "Membres et écoles",
+        (
+            ("Membres", "apartment", "members.member"),
+            ("Écoles", "school", "members.school"),
+            ("Effectifs", "groups", "members.headcount"),
+        ),
+    ),
+    (
+        "Réglages",
+        (
+            ("Émetteurs", "account_balance", "members.issuer"),
+            ("Signataires", "ink_pen", "members.signatory"),
+            ("Comptables", "payments", "members.accountant"),
+            ("Textes légaux", "article", "entsvc.datedtext"),
+            ("Comptes", "person", "members.user"),
+            ("Journal", "menu_book", "entsvc.journalentry"),
+        ),
+    ),
+)
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the menu of the account."""
+    groups = []
+    for title, entries in MENU:
+        items = [_item(*entry) for entry in entries if _may_view(request, entry[2])]
+        if items:
+            groups.append({"title": title, "separator": True, "items": items})
+    return groups
+
+
+def _may_view(request: HttpRequest, label: str) -> bool:
+    app, model = label.split(".")
+    return request.user.has_perm(f"{app}.view_{model}")
+
+
+def _item(title: str, icon: str, label: str) -> dict[str, Any]:
+    app, model = label.split(".")
+    link: Callable | str = reverse(f"admin:{app}_{model}_changelist")
+    return {"title": title, "icon": icon, "link": link}

@@ -1,0 +1,255 @@
+"""What a titre's document says: a copy of every fact, frozen when the titre is issued."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Q
+
+from entsvc import texts as dated_texts
+from entsvc.french import amount_in_words, integer, plural, price
+from invoicing.mentions import TEXT_CODES, missing_for_issuer
+from invoicing.models import Call, CallLine, LineFacts, Titre
+from invoicing.numbering import IssueRefused, payment_reference
+from members.models import Accountant, Issuer, Signatory
+from tariffs.models import Schedule
+
+TITLES = {
+    Issuer.Regime.STATE: "Titre de perception",
+    Issuer.Regime.LOCAL: "Titre de recettes – avis des sommes à payer",
+}
+
+
+@dataclass(frozen=True)
+class Letterhead:
+    """All that the titres of one issue have in common, complete and checked."""
+
+    regime: str
+    specimen: bool
+    facts: dict[str, Any]
+    texts: dict[str, str]
+
+
+def letterhead(
+    *, schedule: Schedule, signatory: Signatory, on: date, foundations: list[str]
+) -> Letterhead:
+    """Gather the issuer, accountant, signatory, imputation and legal texts in force on a day.
+
+    Raises IssueRefused naming every field still to fill.
+    """
+    issuer = schedule.issuer
+    accountant = _accountant(issuer, on)
+    _check_signatory(signatory, issuer, on)
+    texts = dated_texts.in_force([issuer.regime, issuer.code], on)
+    facts = {
+        "issuer": _issuer(issuer),
+        "accountant": _accountant_facts(accountant),
+        "signatory": {
+            name: getattr(signatory, name)
+            for name in ("first_name", "last_name", "quality", "delegation")
+        },
+        "foundations": foundations,
+        "vat": schedule.vat,
+        "imputation": _imputation(schedule, issuer.regime),
+    }
+    absent = missing_for_issuer(_flat(facts, schedule), issuer.regime, texts)
+    if absent:
+        raise IssueRefused(f"Mentions obligatoires à compléter : {' ; '.join(absent)}.")
+    values = {"tribunal": issuer.tribunal, "emetteur": issuer.name, "comptable": accountant.name}
+    return Letterhead(
+        regime=issuer.regime,
+        specimen=signatory.is_fictitious or accountant.is_fictitious,
+        facts=facts,
+        texts={
+            code: dated_texts.fill(texts[code], values) if code in texts else "" for code in TEXT_CODES
+        },
+    )
+
+
+def draft(
+    *, head: Letterhead, call: Call, basis: dict, agreements: list[dict], lines: list[CallLine]
+) -> dict[str, Any]:
+    """Return the payload of a call's titre, but for its numbers (see `numbered`).
+
+    `basis` is the frozen basis of the run, `agreements` the debtor's part of it.
+    """
+    debtor = call.debtor
+    return {
+        **head.facts,
+        "debtor": {
+            "name": debtor.name,
+            "siret": debtor.siret,
+            "address": [
+                *debtor.address.splitlines(),
+                f"{debtor.postal_code} {debtor.city}",
+            ],
+            "service_code": debtor.service_code,
+            "engagement_number": debtor.engagement_number,
+            "party": ", ".join(sorted({a["party"] for a in agreements} - {""})),
+        },
+        "subject": basis["facts"]["subject"],
+        "foundations": [_sentence(a["title"]) for a in agreements] + head.facts["foundations"],
+        "charges": _charges(basis, lines),
+        "sources": _sources(agreements, basis),
+        "total": str(call.total),
+        "total_words": amount_in_words(call.total),
+        "texts": {TEXT_CODES[code]: body for code, body in head.texts.items() if code != "delai"},
+    }
+
+
+def numbered(
+    payload: dict[str, Any],
+    *,
+    head: Letterhead,
+    number: int,
+    bordereau: int,
+    reference: str,
+    exercice: int,
+    on: date,
+) -> dict[str, Any]:
+    """Return the payload with the identity that issuing gives to the document."""
+    identity = {
+        "kind": Titre.Kind.TITRE.value,
+        "regime": head.regime,
+        "title": TITLES[head.regime],
+        "number": number,
+        "reference": reference,
+        "issued_on": on.isoformat(),
+        "exercice": exercice,
+        "bordereau": bordereau,
+        "payment_reference": payment_reference(reference),
+        "due_text": head.texts["delai"],
+        "specimen": head.specimen,
+    }
+    return {**payload, "document": identity}
+
+
+def printed_line(line: LineFacts) -> dict[str, str]:
+    """Return a line as the document prints it."""
+    return {
+        "charge": line.charge,
+        "charge_label": line.charge_label,
+        "uai": line.uai,
+        "school": line.school,
+        "commune": line.commune,
+        "quantity": integer(line.quantity),
+        "unit": line.unit,
+        "unit_price": "" if line.unit_price is None else str(line.unit_price),
+        "amount": str(line.amount),
+        "explanation": line.explanation,
+    }
+
+
+def _accountant(issuer: Issuer, on: date) -> Accountant:
+    accountant = (
+        Accountant.objects.filter(issuer=issuer, valid_from__lte=on)
+        .filter(Q(valid_to__isnull=True) | Q(valid_to__gte=on))
+        .order_by("-valid_from", "-pk")
+        .first()
+    )
+    if accountant is None:
+        raise IssueRefused(
+            f"Aucun comptable assignataire de {issuer.code} n'est en fonction à cette date : "
+            "enregistrez-le."
+        )
+    return accountant
+
+
+def _check_signatory(signatory: Signatory, issuer: Issuer, on: date) -> None:
+    if signatory.issuer_id != issuer.pk:
+        raise IssueRefused(f"Ce signataire n'est pas celui de {issuer.name}.")
+    if on < signatory.valid_from or (signatory.valid_to and on > signatory.valid_to):
+        raise IssueRefused(f"{signatory} n'a pas qualité pour signer à cette date.")
+
+
+def _issuer(issuer: Issuer) -> dict[str, Any]:
+    return {
+        "code": issuer.code,
+        "name": issuer.name,
+        "ministry": issuer.ministry,
+        "siret": issuer.siret,
+        "address": [*issuer.address.splitlines(), f"{issuer.postal_code} {issuer.city}"],
+        "service": issuer.service,
+        "cost_centre": issuer.cost_centre,
+        "budget": issuer.budget_label,
+        "contact": {"name": issuer.contact, "phone": issuer.phone, "email": issuer.email},
+    }
+
+
+def _accountant_facts(accountant: Accountant) -> dict[str, Any]:
+    names = ("name", "codique", "phone", "email", "hours", "iban", "bic", "payment_url")
+    place = f"{accountant.postal_code} {accountant.city}"
+    return {
+        **{name: getattr(accountant, name) for name in names},
+        "address": [*accountant.address.splitlines(), place],
+    }
+
+
+def _imputation(schedule: Schedule, regime: str) -> list[dict[str, str]]:
+    """Return the budget lines that are filled in, under the words of the regime."""
+    state = regime == Issuer.Regime.STATE
+    items = (
+        ("Programme", schedule.programme),
+        ("Compte" if state else "Nature", schedule.account),
+        ("Fonction", schedule.function_code),
+        ("Code produit local", schedule.local_product),
+    )
+    return [{"label": label, "value": value} for label, value in items if value]
+
+
+def _flat(facts: dict[str, Any], schedule: Schedule) -> dict[str, Any]:
+    """Name each fact as `mentions` does."""
+    flat = {f"{group}.{name}": v for group in ("issuer", "accountant", "signatory")
+            for name, v in facts[group].items()}  # fmt: skip
+    accountant = facts["accountant"]
+    return {
+        **flat,
+        "issuer.contact.name": facts["issuer"]["contact"]["name"],
+        "foundations": facts["foundations"],
+        "vat": facts["vat"],
+        "accountant.contact": accountant["phone"] or accountant["email"],
+        "imputation.programme": schedule.programme,
+        "imputation.account": schedule.account,
+        "imputation.function": schedule.function_code,
+        "imputation.product": schedule.local_product,
+    }
+
+
+def _charges(basis: dict, lines: Iterable[LineFacts]) -> list[dict[str, str]]:
+    """Sum the lines by charge, in the order they are printed; the formula when one price holds."""
+    units = {c["code"]: (c["unit_label"], c["unit_plural"]) for c in basis["charges"]}
+    groups: dict[tuple[str, str], list[LineFacts]] = {}
+    for line in lines:
+        groups.setdefault((line.charge, line.charge_label), []).append(line)
+    charges = []
+    for (code, label), group in groups.items():
+        quantity = sum(line.quantity for line in group)
+        singular, many = units.get(code, (group[0].unit, group[0].unit))
+        formula = plural(quantity, singular, many)
+        prices = {line.unit_price for line in group}
+        amount = sum((line.amount for line in group), Decimal("0.00"))
+        if prices == {None}:
+            formula = group[0].explanation
+        elif len(prices) == 1 and code in units:
+            formula += f" × {price(group[0].unit_price)}"
+        charges.append({"code": code, "label": label, "formula": formula, "amount": str(amount)})
+    return charges
+
+
+def _sources(agreements: list[dict], basis: dict) -> list[str]:
+    """Name where the counts come from, when a charge of this tariff reads counts."""
+    reads_counts = any(
+        charge["metric"] in ("pupils", "active_pupils") or charge["model"] == "banded"
+        for charge in basis["charges"]
+    )
+    codes = sorted({s["pupils_source"] for a in agreements for s in a["schools"]} - {""})
+    schools = f"Écoles inscrites : {', '.join(a['reference'] for a in agreements)}"
+    if not (reads_counts and codes):
+        return [schools]
+    return [schools, f"Effectifs : constat de rentrée, source {', '.join(codes)}"]
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

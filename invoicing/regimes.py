@@ -1,0 +1,101 @@
+"""How the regimes shipped with the project enter the database: what is missing, and nothing else."""
+
+import tomllib
+from collections import Counter
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from entsvc import journal, school_year
+from entsvc.models import DatedText
+from invoicing.roles import create_groups
+from members.models import Accountant, Act, HeadcountSource, Issuer, Signatory
+from tariffs.models import Adoption, Band, Charge, Schedule, Version
+
+FOLDER = settings.BASE_DIR / "fixtures" / "regimes"
+
+
+@transaction.atomic
+def load_regimes(*, actor: str) -> Counter:
+    """Create the groups, sources, texts, issuers and schedules that do not exist yet.
+
+    Never touches an existing row: what staff edited stays. Returns how many rows were created, by model.
+    """
+    created: Counter = Counter(groups=len(create_groups()))
+    for path in sorted(FOLDER.glob("*.toml"), key=lambda path: (path.stem != "common", path.stem)):
+        _load(tomllib.loads(path.read_text(encoding="utf-8")), created)
+    created += Counter()
+    if created:
+        journal.record(
+            actor=actor,
+            action="load-regimes",
+            target="regimes",
+            summary="Régimes chargés",
+            data=dict(created),
+        )
+    return created
+
+
+def _load(data: dict[str, Any], created: Counter) -> None:
+    for item in data.get("headcount_source", []):
+        _create(HeadcountSource, {"code": item["code"]}, item, created)
+    for item in data.get("text", []):
+        key = {name: item[name] for name in ("scope", "code", "valid_from")}
+        _create(DatedText, key, item, created)
+    if "issuer" not in data:
+        return
+    issuer = _create(Issuer, {"code": data["issuer"]["code"]}, data["issuer"], created)
+    for model, name in ((Accountant, "accountant"), (Signatory, "signatory")):
+        if not model.objects.filter(issuer=issuer).exists():
+            _create(model, {"issuer": issuer, **data[name]}, {}, created)
+    for item in data.get("schedule", []):
+        _load_schedule(issuer, item, created)
+
+
+def _load_schedule(issuer: Issuer, item: dict[str, Any], created: Counter) -> None:
+    versions, adoptions = item.pop("version", []), item.pop("adoption", [])
+    schedule = _create(Schedule, {"code": item["code"]}, {**item, "issuer": issuer}, created)
+    for version in versions:
+        _load_version(schedule, version, created)
+    for adoption in adoptions:
+        year = school_year.parse(adoption["school_year"])
+        if Adoption.objects.filter(schedule=schedule, school_year=year).exists():
+            continue
+        version = Version.objects.filter(schedule=schedule, label=adoption["version"]).first()
+        if version is None:
+            continue
+        act = _create(Act, {"issuer": issuer, **adoption["act"]}, {}, created)
+        key = {"schedule": schedule, "school_year": year}
+        _create(Adoption, key, {"version": version, "act": act}, created)
+
+
+def _load_version(schedule: Schedule, item: dict[str, Any], created: Counter) -> None:
+    """Create a version with all its charges; an existing version is left as staff made it."""
+    key = {"schedule": schedule, "label": item["label"]}
+    if Version.objects.filter(**key).exists():
+        return
+    version = _create(Version, key, {"note": item.get("note", "")}, created)
+    for position, charge in enumerate(item["charge"], start=1):
+        bands = charge.pop("band", [])
+        for name in ("unit_price", "pool"):
+            if name in charge:
+                charge[name] = Decimal(charge[name])
+        row = Charge(version=version, position=position, **charge)
+        row.full_clean()
+        row.save()
+        for band in bands:
+            Band.objects.create(charge=row, **{**band, "price": Decimal(band["price"])})
+
+
+def _create(model: type, key: dict[str, Any], values: dict[str, Any], created: Counter) -> Any:
+    """Return the row of that key, creating it with `values` after checking them."""
+    existing = model.objects.filter(**key).order_by("pk").first()
+    if existing is not None:
+        return existing
+    row = model(**{**key, **values})
+    row.full_clean()
+    row.save()
+    created[model.__name__] += 1
+    return row

@@ -1,0 +1,55 @@
+"""Which titres still lack their document, and how it is drawn from what was frozen.
+
+Nothing says "being rendered": what is left to do is read from the rows, so a killed process loses
+nothing and the next call goes on where it stopped.
+"""
+
+from collections.abc import Iterator
+
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef, QuerySet
+
+from entsvc import documents
+from entsvc.pdf import render_pdf
+from invoicing.models import Titre, TitreDocument
+from invoicing.payload import printed_line
+
+CHUNK = 100
+PDF = TitreDocument.Role.PDF
+
+
+def without_document(titres: QuerySet[Titre]) -> QuerySet[Titre]:
+    """Return the titres that have no PDF yet, in the order of their numbers."""
+    stored = TitreDocument.objects.filter(titre=OuterRef("pk"), role=PDF)
+    return titres.filter(~Exists(stored)).order_by("issuer", "exercice", "kind", "number")
+
+
+def render_missing(titres: QuerySet[Titre]) -> Iterator[Titre]:
+    """Render and store the missing documents one by one, yielding each titre done.
+
+    Each is stored as soon as it is drawn, outside any transaction of the caller.
+    """
+    keys = list(without_document(titres).values_list("pk", flat=True))
+    for start in range(0, len(keys), CHUNK):
+        batch = Titre.objects.prefetch_related("lines").in_bulk(keys[start : start + CHUNK])
+        for key in keys[start : start + CHUNK]:
+            _store(batch[key], draw(batch[key]))
+            yield batch[key]
+
+
+def draw(titre: Titre) -> bytes:
+    """Return the PDF of a titre, from its frozen payload and lines alone."""
+    lines = sorted(titre.lines.all(), key=lambda line: line.position)
+    context = {**titre.payload, "lines": [printed_line(line) for line in lines]}
+    return render_pdf("pdf/titre.html", context)
+
+
+def _store(titre: Titre, content: bytes) -> None:
+    document = documents.store(content, content_type="application/pdf", suffix=".pdf")
+    try:
+        with transaction.atomic():
+            TitreDocument.objects.create(titre=titre, role=PDF, document=document)
+    except IntegrityError:
+        # Another process drew it meanwhile: its document is the one that counts.
+        if not TitreDocument.objects.filter(titre=titre, role=PDF).exists():
+            raise
