@@ -26,7 +26,7 @@ class ConventionAdmin(ScopedAdmin):
     list_display = [
         "reference",
         "party",
-        "schedule",
+        "schedule__code",
         "status",
         "first_year_label",
         "last_year_label",

@@ -49,7 +49,7 @@ def _facts(schedule: Schedule, adoption: Adoption) -> dict[str, Any]:
         "schedule_name": schedule.name,
         "version": adoption.version.label,
         "version_id": adoption.version_id,
-        "act": str(adoption.act),
+        "act": f"{adoption.act} – {adoption.act.subject}",
         "act_id": adoption.act_id,
         "subject": f"{schedule.subject}, année scolaire {school_year.label(adoption.school_year)}",
     }

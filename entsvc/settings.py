@@ -135,6 +135,22 @@ UNFOLD = {
     "SITE_SUBHEADER": "Facturation de l'ENT",
     "SITE_URL": None,
     "SHOW_HISTORY": True,
+    # The blue of the documents (#1d4468), from pale to deep.
+    "COLORS": {
+        "primary": {
+            "50": "#f1f6fb",
+            "100": "#dfebf6",
+            "200": "#c0d8ec",
+            "300": "#93bbdc",
+            "400": "#5f97c6",
+            "500": "#3c78ad",
+            "600": "#2a5f92",
+            "700": "#1d4468",
+            "800": "#1a3b59",
+            "900": "#19324a",
+            "950": "#0f2031",
+        },
+    },
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": {
         "show_search": True,

@@ -138,7 +138,13 @@ class RunAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
     ]  # fmt: skip
     readonly_fields = fields
     inlines = [AnomalyInline, RunCallInline]
+
     actions_detail = ["issue_titres", "export_call"]
+
+    def get_inlines(self, request, obj):
+        if obj is not None and not obj.anomalies.exists():
+            return [RunCallInline]
+        return self.inlines
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         blocking = Anomaly.objects.filter(call=OuterRef("calls"), blocking=True)
@@ -355,7 +361,7 @@ class BordereauTitreInline(TitreFacts, ReadOnlyInline):
     per_page = 50
 
     def get_queryset(self, request):
-        return super().get_queryset(request).defer("payload")
+        return super().get_queryset(request).defer("payload").order_by("number")
 
 
 @admin.register(Bordereau)

@@ -1,5 +1,7 @@
 """How a run is made: read the basis, compute, and keep both, in one transaction."""
 
+from decimal import Decimal
+
 from django.db import transaction
 from django.db.models import Max
 
@@ -52,7 +54,7 @@ def _keep_run(campaign: Campaign, basis: Basis, results: list[engine.Result], ac
         campaign=campaign,
         number=last + 1,
         computed_by=actor,
-        total=sum((result.total for result in results), start=0),
+        total=sum((result.total for result in results), start=Decimal("0.00")),
         basis=frozen,
         basis_sha256=fingerprint(frozen),
     )

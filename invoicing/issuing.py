@@ -59,7 +59,7 @@ def issue(
     _check_ledger()
     issued = Issued(exercice_for(on, exercice, issuer.complementary_days))
     issued.warnings = _warnings(run, on)
-    tariff = f"Tarif {run.basis['facts']['version']}, adopté par : {run.basis['facts']['act']}"
+    tariff = f"Tarif {run.basis['facts']['version']} : {run.basis['facts']['act']}"
     head = letterhead(schedule=schedule, signatory=signatory, on=on, foundations=[tariff])
     ready, issued.blocked = _sort_calls(run)
     drafts = _drafts(ready, run, head)

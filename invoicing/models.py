@@ -144,7 +144,7 @@ class Anomaly(models.Model):
     )
     code = models.SlugField("code", max_length=30)
     uai = models.CharField("UAI", max_length=8, blank=True)
-    message = models.CharField("message", max_length=500)
+    message = models.TextField("message")
     blocking = models.BooleanField("bloquante", default=True)
 
     class Meta:

@@ -54,7 +54,7 @@ def letterhead(
         "vat": schedule.vat,
         "imputation": _imputation(schedule, issuer.regime),
     }
-    absent = missing_for_issuer(_flat(facts, schedule), issuer.regime, texts)
+    absent = missing_for_issuer(_flat(facts, schedule, accountant), issuer.regime, texts)
     if absent:
         raise IssueRefused(f"Mentions obligatoires à compléter : {' ; '.join(absent)}.")
     values = {"tribunal": issuer.tribunal, "emetteur": issuer.name, "comptable": accountant.name}
@@ -199,17 +199,24 @@ def _imputation(schedule: Schedule, regime: str) -> list[dict[str, str]]:
     return [{"label": label, "value": value} for label, value in items if value]
 
 
-def _flat(facts: dict[str, Any], schedule: Schedule) -> dict[str, Any]:
-    """Name each fact as `mentions` does."""
+def _flat(facts: dict[str, Any], schedule: Schedule, accountant: Accountant) -> dict[str, Any]:
+    """Name each fact as `mentions` does; an address by its columns, which the facts join."""
     flat = {f"{group}.{name}": v for group in ("issuer", "accountant", "signatory")
             for name, v in facts[group].items()}  # fmt: skip
-    accountant = facts["accountant"]
+    places = {
+        f"{group}.{name}": getattr(row, name)
+        for group, row in (("issuer", schedule.issuer), ("accountant", accountant))
+        for name in ("address", "postal_code", "city")
+    }
     return {
         **flat,
+        **places,
         "issuer.contact.name": facts["issuer"]["contact"]["name"],
         "foundations": facts["foundations"],
         "vat": facts["vat"],
-        "accountant.contact": accountant["phone"] or accountant["email"],
+        "issuer.tribunal": schedule.issuer.tribunal,
+        "subject": schedule.subject,
+        "accountant.contact": accountant.phone or accountant.email,
         "imputation.programme": schedule.programme,
         "imputation.account": schedule.account,
         "imputation.function": schedule.function_code,

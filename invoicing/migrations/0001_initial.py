@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('code', models.SlugField(max_length=30, verbose_name='code')),
                 ('uai', models.CharField(blank=True, max_length=8, verbose_name='UAI')),
-                ('message', models.CharField(max_length=500, verbose_name='message')),
+                ('message', models.TextField(verbose_name='message')),
                 ('blocking', models.BooleanField(default=True, verbose_name='bloquante')),
             ],
             options={
