@@ -54,7 +54,9 @@ def store(content: bytes, *, content_type: str, suffix: str) -> "StoredDocument"
     digest = hashlib.sha256(content).hexdigest()
     path = f"documents/{digest[:2]}/{digest[2:4]}/{digest}{suffix}"
     if not default_storage.exists(path):
-        default_storage.save(path, ContentFile(content))
+        written = default_storage.save(path, ContentFile(content))
+        if written != path:  # another process wrote the same bytes meanwhile
+            default_storage.delete(written)
     document, _ = StoredDocument.objects.get_or_create(
         sha256=digest,
         defaults={"path": path, "size": len(content), "content_type": content_type},

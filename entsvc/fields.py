@@ -78,10 +78,6 @@ class SchoolYearFormField(forms.CharField):
         except ValueError as error:
             raise ValidationError(str(error)) from error
 
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        """Compare what is shown, not 2024 with "2024-2025"."""
-        return super().has_changed(self.prepare_value(initial), data)
-
 
 class SchoolYearField(models.PositiveSmallIntegerField):
     """A school year stored as its first calendar year; `<name>_label` reads "2024-2025"."""

@@ -14,6 +14,8 @@ from entsvc import journal
 from entsvc.fields import SearchField
 from entsvc.tabular import Row, Table, UnreadableFile, read_table
 
+LONGEST_COUNT = 9  # digits: what an integer column of every database holds
+
 
 class RowError(Exception):
     """A row is refused: which column, which value, and what to do about it."""
@@ -141,8 +143,12 @@ def plan_changes(
 
 
 def write(plan: Plan, model: type[models.Model], fields: list[str]) -> None:
-    """Write a plan in bulk, search columns included."""
-    derived = [column for column in model._meta.fields if isinstance(column, SearchField)]
+    """Write a plan in bulk, with the columns that no file gives: search keys, dates of recording."""
+    derived = [
+        column
+        for column in model._meta.fields
+        if isinstance(column, SearchField) or getattr(column, "auto_now", False)
+    ]
     for row in plan.update:
         for column in derived:
             column.pre_save(row, add=False)
@@ -175,6 +181,8 @@ def parse_count(column: str, text: str) -> int | None:
     """Read a whole number of people; empty is None; raise RowError for anything else."""
     if not text:
         return None
+    if len(text) > LONGEST_COUNT:
+        raise RowError(column, text[:50], "Ce nombre est trop grand.")
     if not text.isascii() or not text.isdigit():
         raise RowError(column, text, "Nombre entier attendu.")
     return int(text)
@@ -183,6 +191,9 @@ def parse_count(column: str, text: str) -> int | None:
 def _with_canonical_columns(table: Table, importer: Importer, name: str) -> Table:
     known = {**importer.aliases, **{column: column for column in importer.columns}}
     columns = [known.get(column, column) for column in table.columns]
+    twice = [column for column in importer.columns if columns.count(column) > 1]
+    if twice:
+        raise UnreadableFile(f"Colonne en double dans {name} : {', '.join(twice)}.")
     absent = [column for column in importer.columns if column not in columns]
     if absent:
         raise UnreadableFile(

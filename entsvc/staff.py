@@ -3,7 +3,10 @@
 from typing import Any
 
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import reverse
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
 
@@ -73,3 +76,29 @@ class StaffInline(TabularInline):
     formfield_overrides = WIDGETS
     extra = 0
     hide_title = True
+
+
+class ConfirmedAction:
+    """A page that says what will happen, then does it on POST only."""
+
+    def confirm(self, request: HttpRequest, title: str, obj: Model, **context: Any) -> HttpResponse:
+        """Answer with the page: `facts` and `warnings` to read, a `form` to fill, a `button`."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": title,
+            "opts": self.model._meta,
+            "object": obj,
+            "back": reverse(
+                f"admin:{self.model._meta.app_label}_{self.model._meta.model_name}_change",
+                args=[obj.pk],
+            ),
+            "form": None,
+            "facts": [],
+            "warnings": [],
+            **context,
+        }
+        return TemplateResponse(request, "admin/entsvc/confirm.html", context)
+
+    def visible_or_404(self, request: HttpRequest, object_id: str) -> Model:
+        """Return a row that the account may see."""
+        return get_object_or_404(self.get_queryset(request), pk=object_id)

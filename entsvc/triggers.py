@@ -3,6 +3,7 @@
 A model marked with `@protected` refuses UPDATE (but for its follow-up columns), DELETE and TRUNCATE,
 even by raw SQL. `sealed_by` names a foreign key: once the parent row exists no child can be added, so
 children are inserted first and the parent seals them (the foreign keys are deferred until commit).
+A model marked with `@frozen_when` refuses every write on the rows for which an SQL condition holds.
 
 SQLite loses triggers when a later migration remakes a table, and a trigger that reads another table
 can make that migration crash: they are dropped before migrating and installed again after.
@@ -44,9 +45,25 @@ def protected(
     return mark
 
 
+FROZEN: dict[type[models.Model], str] = {}
+
+
+def frozen_when(condition: str) -> Callable[[type[models.Model]], type[models.Model]]:
+    """Refuse INSERT, UPDATE and DELETE of the rows for which an SQL condition holds.
+
+    The condition names the row's columns as `ROW.column`, and is plain SQL for both databases.
+    """
+
+    def mark(model: type[models.Model]) -> type[models.Model]:
+        FROZEN[model] = condition
+        return model
+
+    return mark
+
+
 def missing(connection: BaseDatabaseWrapper) -> list[str]:
     """Return the names of the triggers that should be installed and are not, sorted."""
-    expected = {name for model in PROTECTED for name, _ in _statements(connection, model)}
+    expected = {name for model in _guarded() for name, _ in _statements(connection, model)}
     return sorted(expected - _installed(connection))
 
 
@@ -57,6 +74,8 @@ def install(connection: BaseDatabaseWrapper, model: type[models.Model]) -> None:
             return
         if connection.vendor == "postgresql":
             cursor.execute(_PG_FUNCTIONS)
+            if model in FROZEN:
+                cursor.execute(_pg_frozen_function(model))
         for name, sql in _statements(connection, model):
             cursor.execute(_drop_sql(connection, name, model._meta.db_table))
             cursor.execute(sql)
@@ -86,7 +105,11 @@ def after_migrations(sender: AppConfig, using: str, **_: Any) -> None:
 
 
 def _models_of(app: AppConfig) -> Iterator[type[models.Model]]:
-    return (model for model in PROTECTED if apps.get_app_config(model._meta.app_label) is app)
+    return (model for model in _guarded() if apps.get_app_config(model._meta.app_label) is app)
+
+
+def _guarded() -> set[type[models.Model]]:
+    return {*PROTECTED, *FROZEN}
 
 
 def _installed(connection: BaseDatabaseWrapper) -> set[str]:
@@ -105,17 +128,81 @@ def _drop_sql(connection: BaseDatabaseWrapper, name: str, table: str) -> str:
 
 
 def _statements(connection: BaseDatabaseWrapper, model: type[models.Model]) -> Iterator[tuple[str, str]]:
-    build = {"sqlite": _sqlite_statements, "postgresql": _postgresql_statements}[connection.vendor]
-    return build(model, PROTECTED[model])
+    if model in PROTECTED:
+        build = {"sqlite": _sqlite_statements, "postgresql": _postgresql_statements}[connection.vendor]
+        yield from build(connection, model, PROTECTED[model])
+    if model in FROZEN:
+        yield from _frozen_statements(connection, model)
+
+
+def _frozen_statements(
+    connection: BaseDatabaseWrapper, model: type[models.Model]
+) -> Iterator[tuple[str, str]]:
+    table = model._meta.db_table
+    if connection.vendor == "postgresql":
+        name = f"{table}_frozen"
+        yield (
+            name,
+            f"CREATE TRIGGER {name} BEFORE INSERT OR UPDATE OR DELETE ON {table} "
+            f"FOR EACH ROW EXECUTE FUNCTION {table}_refuse_when_frozen()",
+        )
+        return
+    for event, rows in (("INSERT", ["NEW"]), ("UPDATE", ["OLD", "NEW"]), ("DELETE", ["OLD"])):
+        name = f"{table}_frozen_{event.lower()}"
+        when = " OR ".join(FROZEN[model].replace("ROW.", f"{row}.") for row in rows)
+        yield (
+            name,
+            f"CREATE TRIGGER {name} BEFORE {event} ON {table} WHEN {when} "
+            f"BEGIN SELECT RAISE(ABORT, '{table} : {_FROZEN}'); END",
+        )
+
+
+def _pg_frozen_function(model: type[models.Model]) -> str:
+    """Return the function of a frozen table: a PostgreSQL trigger's WHEN takes no subquery."""
+    table = model._meta.db_table
+    refuse = f"RAISE EXCEPTION '{table} : {_FROZEN}' USING ERRCODE = 'integrity_constraint_violation';"
+    old, new = (FROZEN[model].replace("ROW.", f"{row}.") for row in ("OLD", "NEW"))
+    return f"""
+CREATE OR REPLACE FUNCTION {table}_refuse_when_frozen() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        IF {old} THEN {refuse} END IF;
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        IF {new} THEN {refuse} END IF;
+        RETURN NEW;
+    END IF;
+    RETURN OLD;
+END $$;"""
 
 
 def _columns(model: type[models.Model], names: tuple[str, ...]) -> list[str]:
     return [model._meta.get_field(name).column for name in names]
 
 
-def _unique_columns(model: type[models.Model]) -> list[list[str]]:
+def _same_key(connection: BaseDatabaseWrapper, model: type[models.Model]) -> str:
+    """Return the SQL that tells whether a stored row holds a unique key of NEW."""
     fields = [[f.column] for f in model._meta.local_concrete_fields if f.unique]
-    return fields + [_columns(model, c.fields) for c in model._meta.total_unique_constraints]
+    totals = [_columns(model, c.fields) for c in model._meta.total_unique_constraints]
+    keys = [_equal_to_new(columns) for columns in fields + totals]
+    partial = [
+        c
+        for c in model._meta.constraints
+        if isinstance(c, models.UniqueConstraint) and c.condition is not None
+    ]
+    if partial:
+        columns = ", ".join(f'NEW."{f.column}" AS "{f.column}"' for f in model._meta.local_fields)
+        editor = connection.schema_editor()
+        for constraint in partial:
+            # The condition must hold for both rows: the stored one, then NEW as a row of its own.
+            holds = constraint._get_condition_sql(model, editor)
+            new = f"EXISTS (SELECT 1 FROM (SELECT {columns}) WHERE {holds})"
+            keys.append(f"{_equal_to_new(_columns(model, constraint.fields))} AND {holds} AND {new}")
+    return " OR ".join(f"({key})" for key in keys)
+
+
+def _equal_to_new(columns: list[str]) -> str:
+    return " AND ".join(f'"{column}" = NEW."{column}"' for column in columns)
 
 
 def _seal(model: type[models.Model], rule: Protection) -> tuple[str, str, str]:
@@ -127,10 +214,13 @@ def _seal(model: type[models.Model], rule: Protection) -> tuple[str, str, str]:
 
 # Raw string literals: the messages are shown by the database client of whoever tries.
 _REFUSED = "ligne definitive : elle se corrige par une annulation ou une reduction numerotee"
+_FROZEN = "version adoptee : elle ne change plus, copiez-la"
 _SEALED = "la piece est deja emise : aucune ligne ne peut y etre ajoutee"
 
 
-def _sqlite_statements(model: type[models.Model], rule: Protection) -> Iterator[tuple[str, str]]:
+def _sqlite_statements(
+    connection: BaseDatabaseWrapper, model: type[models.Model], rule: Protection
+) -> Iterator[tuple[str, str]]:
     table = model._meta.db_table
     free = _columns(model, rule.follow_up)
     frozen = [f.column for f in model._meta.local_concrete_fields if f.column not in free]
@@ -146,10 +236,7 @@ def _sqlite_statements(model: type[models.Model], rule: Protection) -> Iterator[
             f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {refuse}",
         )
     # INSERT OR REPLACE removes the old row without firing DELETE triggers on a foreign connection.
-    same = " OR ".join(
-        "(" + " AND ".join(f'"{column}" = NEW."{column}"' for column in columns) + ")"
-        for columns in _unique_columns(model)
-    )
+    same = _same_key(connection, model)
     yield (
         f"{table}_no_replace",
         f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
@@ -165,7 +252,9 @@ def _sqlite_statements(model: type[models.Model], rule: Protection) -> Iterator[
         )
 
 
-def _postgresql_statements(model: type[models.Model], rule: Protection) -> Iterator[tuple[str, str]]:
+def _postgresql_statements(
+    connection: BaseDatabaseWrapper, model: type[models.Model], rule: Protection
+) -> Iterator[tuple[str, str]]:
     table = model._meta.db_table
     free = ", ".join(f"'{column}'" for column in _columns(model, rule.follow_up))
     yield (
@@ -197,7 +286,9 @@ BEGIN
 END $$;
 CREATE OR REPLACE FUNCTION entsvc_refuse_update() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF (to_jsonb(OLD) - TG_ARGV) IS DISTINCT FROM (to_jsonb(NEW) - TG_ARGV) THEN
+    -- TG_ARGV is null, not empty, when the trigger has no argument.
+    IF (to_jsonb(OLD) - coalesce(TG_ARGV, '{{}}')) IS DISTINCT FROM
+       (to_jsonb(NEW) - coalesce(TG_ARGV, '{{}}')) THEN
         RAISE EXCEPTION '% : {_REFUSED}', TG_TABLE_NAME
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;

@@ -11,7 +11,9 @@ from stdnum.exceptions import ValidationError as StdnumError
 from stdnum.fr import siret
 
 UAI_LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
-INSEE_COMMUNE = re.compile(r"(\d{2}|2[AB])\d{3}")
+INSEE_COMMUNE = re.compile(r"([0-9]{2}|2[AB])[0-9]{3}")
+# What a spreadsheet leaves of a long number: 2,17003E+13.
+ROUNDED = re.compile(r"[0-9]+([.,][0-9]+)?E\+?[0-9]+", re.IGNORECASE)
 
 
 def uai_letter(digits: str) -> str:
@@ -34,7 +36,7 @@ def check_uai(text: str) -> str:
 
 def check_siret(text: str) -> str:
     """Return the 14 digits of a SIRET; raise ValueError when its form or its key is wrong."""
-    if re.fullmatch(r"\d[.,]\d+E\+?\d+", text.strip(), re.IGNORECASE):
+    if is_rounded(text):
         raise ValueError(
             "Un tableur a remplacé ce SIRET par un nombre arrondi : reprenez-le de sa source."
         )
@@ -44,6 +46,11 @@ def check_siret(text: str) -> str:
         raise ValueError(
             "Un SIRET compte quatorze chiffres et une clé de contrôle : celui-ci est faux."
         ) from error
+
+
+def is_rounded(text: str) -> bool:
+    """Tell whether a spreadsheet has turned a code into a rounded number: it is lost for good."""
+    return bool(ROUNDED.fullmatch(text.strip()))
 
 
 def check_commune_code(text: str) -> str:

@@ -6,7 +6,7 @@ from decimal import Decimal
 import factory
 from stdnum import luhn
 
-from conventions.models import Convention, Enrolment
+from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription
 from entsvc.models import DatedText
 from members.identifiers import uai_letter
 from members.models import (
@@ -18,8 +18,9 @@ from members.models import (
     Member,
     School,
     Signatory,
+    Usage,
 )
-from tariffs.models import Adoption, Charge, Schedule, Version
+from tariffs.models import Adoption, Band, Charge, Schedule, Version
 
 
 def valid_siret(number: int) -> str:
@@ -227,3 +228,42 @@ class HeadcountFactory(factory.django.DjangoModelFactory):
     school_year = 2024
     source = factory.SubFactory(HeadcountSourceFactory)
     pupils = 100
+
+
+class BandFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Band
+
+    charge = factory.SubFactory(ChargeFactory)
+    lower = 1
+    upper = 200
+    price = Decimal("187.62")
+
+
+class UsageFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Usage
+
+    school = factory.SubFactory(SchoolFactory)
+    school_year = 2024
+    source = factory.SubFactory(HeadcountSourceFactory)
+    active_pupils = 90
+
+
+class SubscriptionFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Subscription
+
+    convention = factory.SubFactory(ConventionFactory)
+    code = "OPTION"
+    first_year = factory.SelfAttribute("convention.first_year")
+
+
+class DeliveredUnitsFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = DeliveredUnits
+
+    convention = factory.SubFactory(ConventionFactory)
+    school_year = factory.SelfAttribute("convention.first_year")
+    code = "DEMIJOURNEE"
+    quantity = 1

@@ -111,7 +111,7 @@ def _required(column: str, values: dict[str, str]) -> str:
 
 
 def _siret(text: str, flag: Callable[[str, str, str], None]) -> str:
-    if "E+" in text.upper():
+    if identifiers.is_rounded(text):
         raise RowError("siren_siret", text, "Nombre arrondi par un tableur : reprenez la source.")
     if not text:
         flag("siren_siret", "", "SIRET absent.")

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 
 from entsvc.importing import Importer, Report, RowError, checked, plan_changes, write
 from entsvc.tabular import Row
@@ -71,9 +70,8 @@ def _commune_code(text: str) -> str:
 
 
 def _email(text: str) -> str:
-    if text:
-        try:
-            validate_email(text)
-        except ValidationError as error:
-            raise RowError("courriel", text, "Adresse électronique invalide.") from error
+    try:
+        Member._meta.get_field("email").clean(text, None)
+    except ValidationError as error:
+        raise RowError("courriel", text, "Adresse électronique invalide.") from error
     return text

@@ -1,0 +1,147 @@
+"""How commands speak: exit codes, one JSON document on standard output, words on standard error."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, ManagementUtility, call_command
+
+from members.models import Member
+from tests.factories import valid_siret
+
+HEADER = "siret;nom;type"
+IMPORTS = ["import_annuaire", "import_members", "import_headcounts", "import_conventions"]
+
+
+@pytest.fixture
+def members_file(tmp_path):
+    def write(*rows):
+        path = tmp_path / "membres.csv"
+        path.write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8")
+        return path
+
+    return write
+
+
+def called(path, **options):
+    out, err = io.StringIO(), io.StringIO()
+    call_command("import_members", path, stdout=out, stderr=err, **options)
+    return out.getvalue(), err.getvalue()
+
+
+@pytest.mark.django_db
+def test_words_go_to_standard_output_without_json(members_file):
+    out, err = called(members_file(f"{valid_siret(1)};Un;commune", "x;Deux;commune"))
+    assert "2 lignes, 1 créées" in out
+    assert "ligne 3 refusée : siret « x »" in out
+    assert not err
+
+
+@pytest.mark.django_db
+def test_words_go_to_standard_error_with_json(members_file):
+    out, err = called(members_file(f"{valid_siret(1)};Un;commune"), json=True)
+    assert json.loads(out)["created"] == 1
+    assert "1 créées" in err
+
+
+@pytest.mark.django_db
+def test_a_dry_run_says_so(members_file):
+    out, _ = called(members_file(f"{valid_siret(1)};Un;commune"), dry_run=True)
+    assert "rien n'est écrit" in out
+    assert not Member.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_long_list_to_check_is_cut_for_people_and_whole_in_json(members_file):
+    path = members_file(*(f"{valid_siret(n)};Commune {n};commune" for n in range(1, 31)))
+    out, err = called(path, json=True)
+    assert len(json.loads(out)["flagged"]) == 30
+    assert err.count("à vérifier :") == 20
+    assert "10 autres" in err
+
+
+@pytest.mark.django_db
+def test_accents_are_written_as_they_are(members_file):
+    out, _ = called(members_file("x;Évry;région"), json=True)
+    assert "région" in out
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("command", IMPORTS)
+@pytest.mark.parametrize(
+    "content", [b"", b"\x89PNG\x00", b"autre;colonne\n1;2\n", b"PK\x03\x04abc", b'"jamais ferm']
+)
+def test_a_bad_file_applies_nothing_and_exits_with_1(tmp_path, command, content):
+    path = tmp_path / "fichier.csv"
+    path.write_bytes(content)
+    out = io.StringIO()
+    with pytest.raises(CommandError) as refusal:
+        call_command(command, path, json=True, stdout=out, stderr=io.StringIO())
+    document = json.loads(out.getvalue())
+    assert refusal.value.returncode == 1
+    assert document["file"] == "fichier.csv"
+    assert document["error"]
+    assert (document["rows"], document["created"], document["refused"]) == (0, 0, [])
+
+
+@pytest.mark.parametrize("command", IMPORTS)
+@pytest.mark.parametrize("arguments", [[], ["a.csv", "b.csv"], ["a.csv", "--inconnu"]])
+def test_wrong_arguments_exit_with_2(command, arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        ManagementUtility(["manage.py", command, *arguments]).execute()
+    assert stop.value.code == 2
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["--schedule", "X"], ["--schedule", "X", "--school-year", "2024"]]
+)
+def test_wrong_arguments_of_a_calculation_exit_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        ManagementUtility(["manage.py", "compute_calls", *arguments]).execute()
+    assert stop.value.code == 2
+
+
+def test_exit_codes_and_streams_of_a_real_process(tmp_path, members_file):
+    """From a database that does not exist yet, as a script would run it."""
+    environment = {
+        **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'base.sqlite3'}",
+        "MEDIA_ROOT": str(tmp_path / "media"),
+        "PYTHONIOENCODING": "utf-8",
+    }
+
+    def manage(*arguments):
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=settings.BASE_DIR,
+            env=environment,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+        )
+
+    assert manage("migrate", "--verbosity", "0").returncode == 0
+    path = members_file(f"{valid_siret(1)};Évry;commune", "x;Deux;commune")
+
+    done = manage("import_members", str(path), "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["created"], len(report["refused"])) == (1, 1)
+    assert "ligne 3 refusée" in done.stderr
+
+    again = manage("import_members", str(path), "--json")
+    assert json.loads(again.stdout)["unchanged"] == 1
+
+    absent = manage("import_members", str(tmp_path / "absent.csv"), "--json")
+    assert absent.returncode == 1
+    assert "introuvable" in json.loads(absent.stdout)["error"]
+    assert "introuvable" in absent.stderr
+    assert "Traceback" not in absent.stderr
+
+    wrong = manage("import_members")
+    assert (wrong.returncode, wrong.stdout) == (2, "")

@@ -1,0 +1,203 @@
+"""Files people send: what is read, and what is refused as a whole."""
+
+import datetime as dt
+
+import openpyxl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from entsvc import tabular
+from entsvc.tabular import UnreadableFile, normalise, read_table
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Write bytes in a file and read them as a table."""
+
+    def read(content, name="fichier.csv"):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return read_table(path)
+
+    return read
+
+
+@pytest.fixture
+def workbook(tmp_path):
+    """Write rows in the first sheet of a workbook and read it as a table."""
+
+    def read(*rows):
+        book = openpyxl.Workbook()
+        for row in rows:
+            book.active.append(row)
+        book.create_sheet("Autre").append(["ignorée"])
+        path = tmp_path / "classeur.xlsx"
+        book.save(path)
+        return read_table(path)
+
+    return read
+
+
+def values(table):
+    return [row.values for row in table.rows]
+
+
+def test_it_works(table):
+    read = table("uai;nom\n0310891A;Petit Prince\n")
+    assert read.columns == ["uai", "nom"]
+    assert [(row.line, row.values) for row in read.rows] == [
+        (2, {"uai": "0310891A", "nom": "Petit Prince"})
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_every_encoding_and_end_of_line_reads_alike(table, encoding, newline):
+    lines = ["Élèves;Nom", "12;Évry-l'Œuf", "13;Thônes"]
+    read = table((newline.join(lines) + newline).encode(encoding))
+    assert values(read) == [
+        {"eleves": "12", "nom": "Évry-l'Œuf"},
+        {"eleves": "13", "nom": "Thônes"},
+    ]
+    assert [row.line for row in read.rows] == [2, 3]
+
+
+def test_quoted_fields_may_hold_separators_quotes_and_line_ends(table):
+    read = table('a;b\n"x;y";"il dit ""oui"""\n"deux\nlignes";z\n1;2\n')
+    assert values(read) == [
+        {"a": "x;y", "b": 'il dit "oui"'},
+        {"a": "deux\nlignes", "b": "z"},
+        {"a": "1", "b": "2"},
+    ]
+    assert read.rows[-1].line == 5
+
+
+def test_blank_lines_are_skipped_and_still_counted(table):
+    read = table("\na;b\n\n1;2\n ; \n3;4\n")
+    assert [(row.line, row.values["a"]) for row in read.rows] == [(4, "1"), (6, "3")]
+
+
+def test_spaces_around_values_go(table):
+    assert values(table("a;b\n 1 ; deux mots \n")) == [{"a": "1", "b": "deux mots"}]
+
+
+def test_a_short_line_is_completed_and_a_column_without_name_ignored(table):
+    assert values(table("a;;b;c\n1;x;2\n")) == [{"a": "1", "b": "2", "c": ""}]
+
+
+def test_nothing_is_converted(table):
+    assert values(table("a\n007\n")) == [{"a": "007"}]
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("Identifiant_de_l_etablissement", "identifiant_de_l_etablissement"),
+        ("Code postal", "code_postal"),
+        ("Numéro de l'école", "numero_de_l_ecole"),
+        ("  REP + ", "rep"),
+        ("\ufeffUAI", "uai"),
+        ("", ""),
+    ],
+)
+def test_headers_lose_case_accents_and_punctuation(header, name):
+    assert normalise(header) == name
+
+
+@given(st.text())
+def test_a_normalised_header_is_its_own_name(header):
+    assert normalise(normalise(header)) == normalise(header)
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", " ; ; \n", "\ufeff"])
+def test_an_empty_file_is_refused(table, content):
+    with pytest.raises(UnreadableFile, match="vide"):
+        table(content)
+
+
+def test_a_header_alone_is_a_table_without_rows(table):
+    assert table("a;b\n").rows == []
+
+
+def test_a_column_twice_is_refused(table):
+    with pytest.raises(UnreadableFile, match="double.*code_postal"):
+        table("Code postal;Code_postal\n1;2\n")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\x89PNG\r\n\x1a\n\x00\x00\x00", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00", b"a;b\n1;\x00\n"],
+)
+def test_a_binary_file_is_refused(table, content):
+    with pytest.raises(UnreadableFile, match="ni un CSV ni un XLSX"):
+        table(content)
+
+
+def test_an_encoding_that_is_neither_is_refused(table):
+    with pytest.raises(UnreadableFile, match="UTF-8"):
+        table(b"a;b\n\x81\x8d;2\n")
+
+
+def test_quotes_never_closed_are_refused_with_the_line(table):
+    with pytest.raises(UnreadableFile, match="ligne 3"):
+        table('a;b\n1;2\n"3;4\n')
+
+
+def test_a_file_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(UnreadableFile, match=r"absent\.csv est introuvable"):
+        read_table(tmp_path / "absent.csv")
+
+
+def test_a_folder_is_refused(tmp_path):
+    with pytest.raises(UnreadableFile, match="introuvable"):
+        read_table(tmp_path)
+
+
+def test_a_file_too_large_is_refused(table, monkeypatch):
+    monkeypatch.setattr(tabular, "MAX_BYTES", 3)
+    with pytest.raises(UnreadableFile, match="dépasse"):
+        table("a;b\n")
+
+
+# Workbooks.
+
+
+def test_a_workbook_reads_like_a_csv(workbook):
+    read = workbook(["UAI", "Nom"], ["0310891A", " Petit Prince "], [None, None], ["x", None])
+    assert [(row.line, row.values) for row in read.rows] == [
+        (2, {"uai": "0310891A", "nom": "Petit Prince"}),
+        (4, {"uai": "x", "nom": ""}),
+    ]
+
+
+def test_numbers_and_dates_of_a_workbook_become_the_text_people_see(workbook):
+    read = workbook(
+        ["siret", "nombre", "decimal", "jour", "instant", "texte"],
+        [21310533100010, 143, 1.5, dt.date(2024, 6, 20), dt.datetime(2024, 6, 20, 8), "007"],
+    )
+    assert values(read) == [
+        {
+            "siret": "21310533100010",
+            "nombre": "143",
+            "decimal": "1.5",
+            "jour": "2024-06-20",
+            "instant": "2024-06-20",
+            "texte": "007",
+        }
+    ]
+
+
+def test_a_workbook_that_starts_lower_keeps_its_line_numbers(workbook):
+    assert [row.line for row in workbook([], [], ["a"], ["1"]).rows] == [4]
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04", b"PK\x03\x04" + b"x" * 200])
+def test_a_broken_workbook_is_refused(table, content):
+    with pytest.raises(UnreadableFile, match="classeur"):
+        table(content, "classeur.xlsx")
+
+
+def test_a_workbook_without_cells_is_empty(workbook):
+    with pytest.raises(UnreadableFile, match="vide"):
+        workbook()
