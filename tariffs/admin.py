@@ -1,21 +1,37 @@
-"""Staff pages of tariffs."""
+"""Staff pages of tariffs: an adopted version is shown, its copy is edited."""
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.forms.models import BaseInlineFormSet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from unfold.decorators import action
+from unfold.widgets import UnfoldAdminTextInputWidget
 
-from entsvc.staff import StaffInline
+from entsvc.staff import ConfirmedAction, StaffInline
 from members.access import ScopedAdmin
+from tariffs.bands import band_problems
 from tariffs.models import Adoption, Band, Charge, Schedule, Version
+from tariffs.versions import copy_version
 
 
 class AdoptionInline(StaffInline):
     model = Adoption
     autocomplete_fields = ["act"]
 
+    def has_change_permission(self, request, obj=None):
+        return False
+
 
 class VersionInline(StaffInline):
     model = Version
     fields = ["label", "note"]
     show_change_link = True
+    can_delete = False
+
+    def has_change_permission(self, request, obj=None):
+        return False
 
 
 @admin.register(Schedule)
@@ -32,38 +48,113 @@ class ScheduleAdmin(ScopedAdmin):
     ]
 
 
-class ChargeInline(StaffInline):
-    model = Charge
-    fields = ["code", "label", "metric", "model", "unit_price", "degree", "sector"]
-    show_change_link = True
+class FrozenWithVersion:
+    """Nothing of an adopted version can be changed or deleted."""
 
-    def has_add_permission(self, request, obj=None):
-        return False
+    def version_of(self, obj):
+        return obj if isinstance(obj, Version) else obj.version
 
     def has_change_permission(self, request, obj=None):
-        return False
+        allowed = super().has_change_permission(request, obj)
+        return allowed and not (obj is not None and self.version_of(obj).is_adopted)
+
+    def has_delete_permission(self, request, obj=None):
+        allowed = super().has_delete_permission(request, obj)
+        return allowed and not (obj is not None and self.version_of(obj).is_adopted)
+
+
+class FrozenInline(FrozenWithVersion, StaffInline):
+    def has_add_permission(self, request, obj=None):
+        allowed = super().has_add_permission(request, obj)
+        return allowed and not (obj is not None and self.version_of(obj).is_adopted)
+
+
+class ChargeInline(FrozenInline):
+    model = Charge
+    fields = ["position", "code", "label", "unit_label", "unit_plural", "metric", "model",
+              "unit_price", "pool", "degree", "sector", "subscription"]  # fmt: skip
+    show_change_link = True
+
+
+class CopyForm(forms.Form):
+    label = forms.CharField(
+        label="Nom de la nouvelle version", max_length=100, widget=UnfoldAdminTextInputWidget
+    )
 
 
 @admin.register(Version)
-class VersionAdmin(ScopedAdmin):
-    list_display = ["label", "schedule"]
+class VersionAdmin(ConfirmedAction, FrozenWithVersion, ScopedAdmin):
+    list_display = ["label", "schedule", "adopted"]
     list_filter = ["schedule"]
     list_select_related = ["schedule"]
     search_fields = ["label", "schedule__code"]
     inlines = [ChargeInline]
+    actions_detail = ["copy"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).prefetch_related("adoption_set")
+
+    @admin.display(description="adoptée pour")
+    def adopted(self, version):
+        return ", ".join(adoption.school_year_label for adoption in version.adoption_set.all())
+
+    def has_copy_permission(self, request, object_id=None):
+        return request.user.has_perm("tariffs.add_version")
+
+    @action(description="Copier pour la version suivante", permissions=["copy"], icon="content_copy")
+    def copy(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        version = self.visible_or_404(request, object_id)
+        form = CopyForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                copy = copy_version(version, form.cleaned_data["label"])
+            except ValidationError as error:
+                form.add_error("label", error.messages)
+            else:
+                messages.success(request, f"« {copy.label} » est prête à être modifiée.")
+                return redirect("admin:tariffs_version_change", copy.pk)
+        facts = [f"Version copiée : {version}", "Ses lignes et ses tranches sont reprises."]
+        return self.confirm(
+            request, "Copier la version", version, form=form, facts=facts, button="Copier"
+        )
 
 
-class BandInline(StaffInline):
+class BandFormSet(BaseInlineFormSet):
+    """Bands are judged together: the message goes to the bound that is wrong."""
+
+    def clean(self):
+        super().clean()
+        kept = [
+            form
+            for form in self.forms
+            if form.cleaned_data and not form.cleaned_data.get("DELETE") and not form.errors
+        ]
+        bounds = [(form.cleaned_data["lower"], form.cleaned_data["upper"]) for form in kept]
+        for index, message in band_problems(bounds).items():
+            kept[index].add_error("lower", message)
+
+
+class BandInline(FrozenInline):
     model = Band
+    formset = BandFormSet
+
+    def version_of(self, obj):
+        return obj.version
 
 
 @admin.register(Charge)
-class ChargeAdmin(ScopedAdmin):
+class ChargeAdmin(FrozenWithVersion, ScopedAdmin):
     list_display = ["code", "label", "version", "metric", "model", "unit_price"]
     list_filter = ["version__schedule", "metric", "model"]
     list_select_related = ["version__schedule"]
     search_fields = ["code", "label"]
     inlines = [BandInline]
+    fieldsets = [
+        (None, {"fields": ["version", "position", "code", "label", "unit_label", "unit_plural"]}),
+        ("Calcul", {"fields": ["metric", "model", "unit_price", "pool"]}),
+        ("Portée", {"fields": ["degree", "sector", "subscription"]}),
+        ("Notes", {"fields": ["notice", "note"]}),
+    ]
 
 
 @admin.register(Adoption)
@@ -72,3 +163,6 @@ class AdoptionAdmin(ScopedAdmin):
     list_filter = ["schedule", "school_year"]
     list_select_related = ["schedule", "version__schedule", "act"]
     autocomplete_fields = ["act"]
+
+    def has_change_permission(self, request, obj=None):
+        return False

@@ -43,5 +43,6 @@ def _engine_charge(charge: Charge) -> engine.Charge:
         degree=charge.degree,
         sector=charge.sector,
         subscription=charge.subscription,
-        bands=tuple(engine.Band(b.lower, b.upper, b.price) for b in charge.bands.all()),
+        notice=charge.notice,
+        bands=tuple(engine.Band(b.lower, b.upper, b.price, b.note) for b in charge.bands.all()),
     )

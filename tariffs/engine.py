@@ -1,168 +1,90 @@
 """What each member owes: metric × charge model × scope, and nothing else.
 
-A pure calculation over dataclasses: no database, no request, no clock. Money is Decimal euros, rounded
-once per printed line; a total is the sum of its printed lines. What can't be computed is an Anomaly,
-never an exception and never a silent zero.
+A pure calculation over `tariffs.facts`: no database, no request, no clock. Money is Decimal euros,
+rounded once per printed line; a total is the sum of its printed lines. What can't be computed is an
+Anomaly, never an exception and never a silent zero.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import replace
 from decimal import Decimal
 
 from entsvc import school_year
 from entsvc.french import euros, integer, plural, price
 from entsvc.money import CENT, round_cents
+from tariffs.facts import (
+    Acceptance,
+    Agreement,
+    Anomaly,
+    Band,
+    Charge,
+    Deduction,
+    Line,
+    Member,
+    Result,
+    School,
+)
+
+__all__ = [
+    "Acceptance",
+    "Agreement",
+    "Anomaly",
+    "Band",
+    "Charge",
+    "Deduction",
+    "Line",
+    "Member",
+    "Result",
+    "School",
+    "band_for",
+    "compute",
+    "notices",
+    "share_out",
+]
 
 PUPILS, ACTIVE_PUPILS, SCHOOLS, UNITS = "pupils", "active_pupils", "schools", "units"
 UNIT, BANDED, ALLOCATION = "unit", "banded", "allocation"
 DEDUCTION = "DEDUCTION"
+ACCEPTABLE = frozenset({"count_not_billable"})
+SHOWN = 10  # schools named in a message; each is named by an anomaly of its own
 
 
-@dataclass(frozen=True)
-class Band:
-    """A price for quantities from `lower` to `upper`, both included."""
-
-    lower: int
-    upper: int
-    price: Decimal
-
-
-@dataclass(frozen=True)
-class Charge:
-    """One thing billed. `pool` is the amount shared out by an allocation, once known."""
-
-    code: str
-    label: str
-    unit_label: str
-    unit_plural: str
-    metric: str
-    model: str
-    unit_price: Decimal | None = None
-    pool: Decimal | None = None
-    degree: str = ""
-    sector: str = ""
-    subscription: str = ""
-    bands: tuple[Band, ...] = ()
-
-
-@dataclass(frozen=True)
-class School:
-    """A school named by an agreement, with the counts retained for the year (None: unknown)."""
-
-    uai: str
-    name: str
-    commune: str
-    degree: str
-    sector: str
-    pupils: int | None = None
-    pupils_source: str = ""
-    pupils_billable: bool = True
-    active_pupils: int | None = None
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """What one agreement brings into the year: schools, subscribed options, delivered units.
-
-    `title` is how documents name it; `party` who signed, when it is not the debtor.
-    """
-
-    reference: str
-    title: str
-    party: str = ""
-    schools: tuple[School, ...] = ()
-    subscriptions: tuple[str, ...] = ()
-    units: tuple[tuple[str, int], ...] = ()
-    private_included: bool = False
-
-
-@dataclass(frozen=True)
-class Deduction:
-    """A decided subsidy that comes off a member's call."""
-
-    label: str
-    amount: Decimal
-
-
-@dataclass(frozen=True)
-class Member:
-    """A debtor and all the agreements it pays for."""
-
-    siret: str
-    name: str
-    agreements: tuple[Agreement, ...]
-    deductions: tuple[Deduction, ...] = ()
-
-
-@dataclass(frozen=True)
-class Line:
-    """A printed line: quantity × unit price = amount, and the words of it."""
-
-    charge: str
-    charge_label: str
-    agreement: str
-    uai: str
-    school: str
-    commune: str
-    quantity: int
-    unit: str
-    unit_price: Decimal | None
-    amount: Decimal
-    explanation: str
-
-
-@dataclass(frozen=True)
-class Anomaly:
-    """Why an amount can't be trusted; a blocking one keeps its member from being issued."""
-
-    code: str
-    message: str
-    uai: str = ""
-    blocking: bool = True
-
-
-@dataclass
-class Result:
-    """What one member owes, and what stands in the way."""
-
-    member: Member
-    lines: list[Line] = field(default_factory=list)
-    anomalies: list[Anomaly] = field(default_factory=list)
-
-    @property
-    def total(self) -> Decimal:
-        """Return the sum of the printed lines, in euros."""
-        return sum((line.amount for line in self.lines), Decimal("0.00"))
-
-    @property
-    def blocked(self) -> bool:
-        """Tell whether an anomaly keeps the member from being issued."""
-        return any(anomaly.blocking for anomaly in self.anomalies)
-
-    def report(self, anomaly: Anomaly) -> None:
-        """Add an anomaly, once per code and school."""
-        if all((a.code, a.uai) != (anomaly.code, anomaly.uai) for a in self.anomalies):
-            self.anomalies.append(anomaly)
-
-
-def compute(charges: Iterable[Charge], members: Iterable[Member], year: int) -> list[Result]:
+def compute(
+    charges: Iterable[Charge],
+    members: Iterable[Member],
+    year: int,
+    acceptances: Iterable[Acceptance] = (),
+) -> list[Result]:
     """Return one Result per member, by SIRET, whatever the order of the input.
 
     `year` is the school year (2024 for 2024-2025), used in messages only.
     """
     charges = tuple(charges)
     results = [Result(member) for member in sorted(members, key=lambda m: m.siret)]
-    _check_agreements(charges, results)
+    accepted = tuple(acceptances)
+    twice = _listed_twice(results)
+    _check_agreements(charges, results, twice)
     for charge in charges:
         if charge.model == ALLOCATION:
-            _allocate(charge, results, year)
+            _allocate(charge, results, year, _doubtful(charge, results, twice, accepted))
         else:
             for result in results:
                 _price(charge, result, year)
     for result in results:
         _deduct(result)
+        result.anomalies = [_after_acceptance(a, result, accepted) for a in result.anomalies]
     return results
+
+
+def notices(charges: Iterable[Charge], results: Iterable[Result]) -> list[Anomaly]:
+    """Return what a reader of these results should know: the notices of the charges that bear lines."""
+    borne = {line.charge for result in results for line in result.lines}
+    return [
+        Anomaly("notice", f"{charge.label} : {charge.notice}", blocking=False)
+        for charge in charges
+        if charge.notice and charge.code in borne
+    ]
 
 
 def share_out(pool: Decimal, weights: dict[str, int]) -> dict[str, Decimal]:
@@ -186,6 +108,22 @@ def band_for(bands: Iterable[Band], quantity: int) -> Band | None:
     return next((band for band in bands if band.lower <= quantity <= band.upper), None)
 
 
+def _after_acceptance(anomaly: Anomaly, result: Result, acceptances: tuple[Acceptance, ...]) -> Anomaly:
+    """Return the anomaly, no longer blocking when it may be accepted and someone gave a reason."""
+    if anomaly.code not in ACCEPTABLE:
+        return anomaly
+    reason = _reason(anomaly.code, result.member.siret, anomaly.uai, acceptances)
+    return replace(anomaly, blocking=False, accepted=reason) if reason else anomaly
+
+
+def _reason(code: str, siret: str, uai: str, acceptances: tuple[Acceptance, ...]) -> str:
+    """Return why an anomaly of a member and school was accepted, or nothing."""
+    for acceptance in acceptances:
+        if acceptance.code == code and acceptance.siret in ("", siret) and acceptance.uai in ("", uai):
+            return acceptance.reason
+    return ""
+
+
 def _in_scope(charge: Charge, school: School, agreement: Agreement) -> bool:
     """Private schools count only where the agreement says so."""
     public_or_agreed = school.sector != "prive" or agreement.private_included
@@ -196,9 +134,30 @@ def _in_scope(charge: Charge, school: School, agreement: Agreement) -> bool:
     )
 
 
-def _check_agreements(charges: tuple[Charge, ...], results: list[Result]) -> None:
+def _listed_twice(results: list[Result]) -> set[str]:
+    counts = Counter(s.uai for r in results for a in r.member.agreements for s in a.billed)
+    return {uai for uai, count in counts.items() if count > 1}
+
+
+def _doubtful(
+    charge: Charge, results: list[Result], twice: set[str], acceptances: tuple[Acceptance, ...]
+) -> set[tuple[str, str]]:
+    """Return the (SIRET, UAI) whose weight in a pool may still move: a school listed twice, or whose
+    approximate count nobody accepted."""
+    doubtful = set()
+    for result in results:
+        siret = result.member.siret
+        for school in (s for a in result.member.agreements for s in a.billed):
+            approximate = charge.metric == PUPILS and not school.pupils_billable
+            if school.uai in twice or (
+                approximate and not _reason("count_not_billable", siret, school.uai, acceptances)
+            ):
+                doubtful.add((siret, school.uai))
+    return doubtful
+
+
+def _check_agreements(charges: tuple[Charge, ...], results: list[Result], twice: set[str]) -> None:
     """Report what no charge will ever price, and what would be priced twice."""
-    seen = Counter(s.uai for r in results for a in r.member.agreements for s in a.schools)
     per_school = [charge for charge in charges if charge.metric != UNITS]
     options = {charge.subscription for charge in charges}
     unit_codes = {charge.code for charge in charges if charge.metric == UNITS}
@@ -206,7 +165,7 @@ def _check_agreements(charges: tuple[Charge, ...], results: list[Result]) -> Non
         for agreement in result.member.agreements:
             if not agreement.schools and not agreement.units:
                 result.report(Anomaly("no_school", f"Aucune école inscrite dans {agreement.title}."))
-            for code in set(agreement.subscriptions) - options:
+            for code in sorted(set(agreement.subscriptions) - options):
                 message = f"L'option {code} de {agreement.title} n'existe pas dans ce tarif."
                 result.report(Anomaly("unknown_option", message))
             for code, _ in agreement.units:
@@ -214,23 +173,29 @@ def _check_agreements(charges: tuple[Charge, ...], results: list[Result]) -> Non
                     message = f"Les unités {code} de {agreement.title} n'ont pas de prix ici."
                     result.report(Anomaly("unknown_unit", message))
             for school in agreement.schools:
-                _check_school(school, agreement, per_school, seen, result)
+                _check_school(school, agreement, per_school, twice, result)
 
 
 def _check_school(
     school: School,
     agreement: Agreement,
     charges: list[Charge],
-    seen: Counter,
+    twice: set[str],
     result: Result,
 ) -> None:
-    if seen[school.uai] > 1:
+    if school.excluded:
+        message = f"{_named(school)} est écartée de cet appel : {school.excluded}"
+        result.report(Anomaly("excluded", message, school.uai, blocking=False))
+        return
+    if school.uai in twice:
         message = f"{_named(school)} figure dans plusieurs conventions de la même année."
         result.report(Anomaly("school_twice", message, school.uai))
     if not school.degree:
         message = f"{school.uai} est absente de l'annuaire : importez-le ou corrigez ce code."
         result.report(Anomaly("school_unknown", message, school.uai))
-    elif charges and not any(_in_scope(charge, school, agreement) for charge in charges):
+    elif charges and not any(
+        _subscribed(charge, agreement) and _in_scope(charge, school, agreement) for charge in charges
+    ):
         message = f"{_named(school)} n'entre dans aucune ligne de ce tarif."
         result.report(Anomaly("out_of_scope", message, school.uai))
 
@@ -242,7 +207,7 @@ def _subscribed(charge: Charge, agreement: Agreement) -> bool:
 def _applicable(charge: Charge, result: Result) -> Iterator[tuple[Agreement, School]]:
     for agreement in result.member.agreements:
         if _subscribed(charge, agreement):
-            for school in agreement.schools:
+            for school in agreement.billed:
                 if school.degree and _in_scope(charge, school, agreement):
                     yield agreement, school
 
@@ -314,9 +279,15 @@ def _add_line(
             return
         unit_price = band.price
     amount = round_cents(unit_price * quantity)
-    words = f"{_units(charge, quantity)} × {price(unit_price)} = {euros(amount)}"
+    counted = _units(charge, quantity)
     if charge.model == BANDED:
-        words += f" (tranche de {integer(band.lower)} à {integer(band.upper)})"
+        if charge.metric == SCHOOLS:
+            counted += f" de {plural(banding, 'élève')}"
+        counted += f" (tranche {integer(band.lower)} à {integer(band.upper)})"
+        if band.note and banding == band.upper:
+            where = f"{_named(school)} : " if school else ""
+            note = Anomaly("band_edge", where + band.note, school.uai if school else "", blocking=False)
+            result.report(note)
     result.lines.append(
         Line(
             charge=charge.code,
@@ -329,23 +300,26 @@ def _add_line(
             unit=charge.unit_label,
             unit_price=unit_price,
             amount=amount,
-            explanation=words,
+            explanation=f"{counted} × {price(unit_price)} = {euros(amount)}",
         )
     )
 
 
-def _allocate(charge: Charge, results: list[Result], year: int) -> None:
+def _allocate(charge: Charge, results: list[Result], year: int, doubtful: set[tuple[str, str]]) -> None:
     """Share the charge's pool between the members: weights must all be known, or nobody is billed.
 
     A member blocked for another reason keeps its share, so that mending it moves no one else's.
     """
     weights: dict[str, int] = {}
+    references: dict[str, str] = {}
     unknown: list[str] = []
     for result in results:
-        quantities = _weights(charge, result, year)
+        quantities = _weights(charge, result, year, doubtful)
         if quantities:
-            weights[result.member.siret] = sum(q for _, q in quantities if q is not None)
-            unknown += [where for where, q in quantities if q is None]
+            siret = result.member.siret
+            weights[siret] = sum(q for _, _, q in quantities if q is not None)
+            references[siret] = min(reference for reference, _, _ in quantities)
+            unknown += [where for _, where, q in quantities if q is None]
     sharers = [result for result in results if result.member.siret in weights]
     problem = _pool_problem(charge, weights, unknown)
     if problem:
@@ -362,12 +336,11 @@ def _allocate(charge: Charge, results: list[Result], year: int) -> None:
             f"{_units(charge, weight)} sur {integer(whole)} : "
             f"{euros(charge.pool)} × {integer(weight)} / {integer(whole)} = {euros(amount)}"
         )
-        reference = result.member.agreements[0].reference
         result.lines.append(
             Line(
                 charge=charge.code,
                 charge_label=charge.label,
-                agreement=reference,
+                agreement=references[result.member.siret],
                 uai="",
                 school="",
                 commune="",
@@ -380,29 +353,40 @@ def _allocate(charge: Charge, results: list[Result], year: int) -> None:
         )
 
 
-def _weights(charge: Charge, result: Result, year: int) -> list[tuple[str, int | None]]:
-    """Return (what, quantity) for all that weighs in a member's share of a pool."""
-    if charge.metric == UNITS:
-        return [
-            (agreement.title, quantity)
-            for agreement in result.member.agreements
-            for code, quantity in agreement.units
-            if code == charge.code and _subscribed(charge, agreement)
-        ]
-    return [
-        (school.uai, _quantity(charge, school, result, year))
-        for _, school in _applicable(charge, result)
-    ]
+def _weights(
+    charge: Charge, result: Result, year: int, doubtful: set[tuple[str, str]]
+) -> list[tuple[str, str, int | None]]:
+    """Return (agreement, what, quantity) for all that weighs in a member's share of a pool.
+
+    A school that no annuaire describes may weigh or not, a doubtful one may move: both are unknown.
+    """
+    weights: list[tuple[str, str, int | None]] = []
+    for agreement in result.member.agreements:
+        if not _subscribed(charge, agreement):
+            continue
+        if charge.metric == UNITS:
+            quantities = [q for code, q in agreement.units if code == charge.code]
+            weights += [(agreement.reference, agreement.title, q) for q in quantities]
+            continue
+        for school in agreement.billed:
+            if not school.degree:
+                weights.append((agreement.reference, school.uai, None))
+            elif _in_scope(charge, school, agreement):
+                quantity = _quantity(charge, school, result, year)
+                if (result.member.siret, school.uai) in doubtful:
+                    quantity = None
+                weights.append((agreement.reference, school.uai, quantity))
+    return weights
 
 
 def _pool_problem(charge: Charge, weights: dict[str, int], unknown: list[str]) -> Anomaly | None:
     if charge.pool is None:
         return Anomaly("missing_pool", f"L'enveloppe à répartir « {charge.label} » n'est pas saisie.")
     if unknown:
-        message = (
-            f"« {charge.label} » ne peut pas être répartie : quantité inconnue pour "
-            f"{', '.join(sorted(unknown))}."
-        )
+        shown = ", ".join(sorted(unknown)[:SHOWN])
+        if len(unknown) > SHOWN:
+            shown += f" et {len(unknown) - SHOWN} autres"
+        message = f"« {charge.label} » ne peut pas être répartie : quantité inconnue pour {shown}."
         return Anomaly("pool_weight_unknown", message)
     if weights and not sum(weights.values()):
         return Anomaly("pool_without_weight", f"« {charge.label} » n'a rien sur quoi se répartir.")

@@ -1,10 +1,20 @@
-"""A tariff is data: schedule → version → charge → band, adopted for a school year by an act."""
+"""A tariff is data: schedule → version → charge → band, adopted for a school year by an act.
 
+Once adopted, a version no longer changes: the database itself refuses it (see `FrozenOnceAdopted`).
+"""
+
+from decimal import Decimal
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
 from entsvc.fields import MoneyField, SchoolYearField
+from entsvc.triggers import frozen_when, protected
 from members.models import Act, Issuer, School
+from tariffs.bands import band_problems
 
 
 class Schedule(models.Model):
@@ -35,6 +45,11 @@ class Schedule(models.Model):
         return f"{self.code} – {self.name}"
 
 
+NOT_NEGATIVE = MinValueValidator(Decimal("0"), message="Un prix ne peut pas être négatif.")
+FROZEN = "Cette version est adoptée : elle ne change plus. Copiez-la pour préparer la suivante."
+
+
+@frozen_when("EXISTS (SELECT 1 FROM tariffs_adoption a WHERE a.version_id = ROW.id)")
 class Version(models.Model):
     """The prices of a schedule at one moment."""
 
@@ -59,7 +74,18 @@ class Version(models.Model):
     def __str__(self) -> str:
         return f"{self.schedule.code}, {self.label}"
 
+    @property
+    def is_adopted(self) -> bool:
+        """Tell whether an act adopted this version: it is then frozen."""
+        return self.pk is not None and Adoption.objects.filter(version=self).exists()
 
+    def clean(self) -> None:
+        """Refuse any change to an adopted version."""
+        if self.is_adopted:
+            raise ValidationError(FROZEN)
+
+
+@frozen_when("EXISTS (SELECT 1 FROM tariffs_adoption a WHERE a.version_id = ROW.version_id)")
 class Charge(models.Model):
     """One thing billed: a metric, a charge model and a scope."""
 
@@ -87,9 +113,20 @@ class Charge(models.Model):
     metric = models.CharField("métrique", max_length=13, choices=Metric)
     model = models.CharField("modèle", max_length=10, choices=Model, default=Model.UNIT)
     unit_price = models.DecimalField(
-        "prix unitaire TTC", max_digits=12, decimal_places=4, null=True, blank=True
+        "prix unitaire TTC",
+        max_digits=12,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        validators=[NOT_NEGATIVE],
     )
-    pool = MoneyField("enveloppe à répartir", null=True, blank=True)
+    pool = MoneyField(
+        "enveloppe à répartir",
+        null=True,
+        blank=True,
+        validators=[NOT_NEGATIVE],
+        help_text="Fixée par le tarif ; laissez vide quand elle est saisie chaque année.",
+    )
     degree = models.CharField("degré", max_length=8, choices=School.Degree, blank=True)
     sector = models.CharField("secteur", max_length=6, choices=School.Sector, blank=True)
     subscription = models.SlugField(
@@ -97,6 +134,12 @@ class Charge(models.Model):
         max_length=20,
         blank=True,
         help_text="Seules les conventions qui ont souscrit ce code sont concernées.",
+    )
+    notice = models.CharField(
+        "avis",
+        max_length=300,
+        blank=True,
+        help_text="Affiché sur chaque calcul où cette ligne est facturée.",
     )
     note = models.TextField("notes", blank=True)
 
@@ -136,7 +179,25 @@ class Charge(models.Model):
     def __str__(self) -> str:
         return f"{self.code} – {self.label}"
 
+    def clean(self) -> None:
+        """Refuse what the model of the charge does not read, naming the field."""
+        if self.version_id and self.version.is_adopted:
+            raise ValidationError(FROZEN)
+        problems: dict[str, Any] = {}
+        if self.model == self.Model.UNIT and self.unit_price is None:
+            problems["unit_price"] = "Ce modèle demande un prix unitaire."
+        if self.model != self.Model.UNIT and self.unit_price is not None:
+            problems["unit_price"] = "Le prix unitaire va avec le modèle « prix unitaire »."
+        if self.model != self.Model.ALLOCATION and self.pool is not None:
+            problems["pool"] = "L'enveloppe va avec le modèle « répartition »."
+        if problems:
+            raise ValidationError(problems)
 
+
+@frozen_when(
+    "EXISTS (SELECT 1 FROM tariffs_adoption a JOIN tariffs_charge c ON c.version_id = a.version_id "
+    "WHERE c.id = ROW.charge_id)"
+)
 class Band(models.Model):
     """A price for a range of quantities, both bounds included."""
 
@@ -145,7 +206,13 @@ class Band(models.Model):
     )
     lower = models.PositiveIntegerField("de")
     upper = models.PositiveIntegerField("à (compris)")
-    price = MoneyField("prix TTC")
+    price = MoneyField("prix TTC", validators=[NOT_NEGATIVE])
+    note = models.CharField(
+        "note de bord",
+        max_length=300,
+        blank=True,
+        help_text="Affichée pour une école dont l'effectif est exactement la borne haute.",
+    )
 
     class Meta:
         verbose_name = "tranche"
@@ -171,9 +238,18 @@ class Band(models.Model):
     def __str__(self) -> str:
         return f"{self.lower} à {self.upper}"
 
+    def clean(self) -> None:
+        """Refuse a band that ends before it begins, on its bound."""
+        if None not in (self.lower, self.upper) and self.upper < self.lower:
+            raise ValidationError({"upper": "La fin de la tranche précède son début."})
 
+
+@protected(deletable=True)
 class Adoption(models.Model):
-    """The vote that makes a version the tariff of a school year."""
+    """The vote that makes a version the tariff of a school year.
+
+    It can be withdrawn while no calculation rests on it, never changed.
+    """
 
     issuer_path = "schedule__issuer"
 
@@ -195,3 +271,29 @@ class Adoption(models.Model):
 
     def __str__(self) -> str:
         return f"{self.schedule.code} {self.school_year_label} : {self.version.label}"
+
+    def clean(self) -> None:
+        """Refuse a version of another schedule, or one that could not price what it says."""
+        if not (self.version_id and self.schedule_id):
+            return
+        if self.version.schedule_id != self.schedule_id:
+            raise ValidationError({"version": "Cette version est celle d'un autre barème."})
+        problems = incomplete_charges(self.version)
+        if problems:
+            raise ValidationError({"version": problems})
+
+
+def incomplete_charges(version: Version) -> list[str]:
+    """Return what keeps a version from being adopted: no charge, or bands missing or not contiguous."""
+    charges = list(version.charges.prefetch_related("bands").order_by("position", "code"))
+    if not charges:
+        return ["Cette version n'a aucune ligne tarifaire."]
+    problems = []
+    for charge in charges:
+        bands = [(band.lower, band.upper) for band in charge.bands.all()]
+        if charge.model == Charge.Model.BANDED and not bands:
+            problems.append(f"La ligne {charge.code} n'a aucune tranche.")
+        if charge.model != Charge.Model.BANDED and bands:
+            problems.append(f"La ligne {charge.code} a des tranches que son modèle ne lit pas.")
+        problems += band_problems(bands).values()
+    return problems
