@@ -34,7 +34,7 @@ class ConventionAdmin(ScopedAdmin):
     ]
     list_filter = ["schedule", "status", "first_year"]
     list_select_related = ["party", "schedule"]
-    search_fields = ["search"]
+    search_fields = ["search", "party__search", "debtor__search"]
     autocomplete_fields = ["party", "debtor", "act"]
     inlines = [EnrolmentInline, SubscriptionInline, DeliveredUnitsInline]
     fieldsets = [

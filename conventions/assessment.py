@@ -4,7 +4,9 @@ Reads the database in a number of queries that does not depend on the number of 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -17,12 +19,29 @@ from tariffs import engine
 from tariffs.adoption import adopted, charges_of
 from tariffs.models import Adoption, Schedule
 
+UNKNOWN = (None, "", True)
 
-def read_basis(schedule: Schedule, year: int) -> Basis:
+
+@dataclass(frozen=True)
+class Decisions:
+    """What staff decided about a year's calls, gathered by the room above.
+
+    `pools`: euros to share out, by charge code. `deductions`: by the debtor's SIRET. `exclusions`: the
+    reason, by UAI.
+    """
+
+    pools: Mapping[str, Decimal] = field(default_factory=dict)
+    deductions: Mapping[str, tuple[engine.Deduction, ...]] = field(default_factory=dict)
+    exclusions: Mapping[str, str] = field(default_factory=dict)
+    acceptances: tuple[engine.Acceptance, ...] = ()
+
+
+def read_basis(schedule: Schedule, year: int, decisions: Decisions | None = None) -> Basis:
     """Read all that the calls of a schedule and school year rest on.
 
     Raises NotAdopted when no act adopted a tariff for that year.
     """
+    decisions = decisions or Decisions()
     adoption = adopted(schedule, year)
     conventions = list(
         Convention.objects.select_related("debtor", "party", "act")
@@ -31,10 +50,18 @@ def read_basis(schedule: Schedule, year: int) -> Basis:
     )
     return Basis(
         school_year=year,
-        facts=_facts(schedule, adoption),
-        charges=charges_of(adoption.version),
-        members=_members(conventions, schedule, year),
+        facts=_facts(schedule, adoption) | {"sources": _source_labels()},
+        charges=tuple(_with_pool(c, decisions) for c in charges_of(adoption.version)),
+        members=_members(conventions, schedule, year, decisions),
+        acceptances=decisions.acceptances,
     )
+
+
+def _with_pool(charge: engine.Charge, decisions: Decisions) -> engine.Charge:
+    """Give an allocation the year's pool, unless the tariff fixes it."""
+    if charge.model != engine.ALLOCATION or charge.pool is not None:
+        return charge
+    return replace(charge, pool=decisions.pools.get(charge.code))
 
 
 def _covering(year: int, prefix: str = "") -> Q:
@@ -50,13 +77,19 @@ def _facts(schedule: Schedule, adoption: Adoption) -> dict[str, Any]:
         "version": adoption.version.label,
         "version_id": adoption.version_id,
         "act": f"{adoption.act} – {adoption.act.subject}",
-        "act_id": adoption.act_id,
+        "adoption_id": adoption.pk,
         "subject": f"{schedule.subject}, année scolaire {school_year.label(adoption.school_year)}",
     }
 
 
-def _members(conventions: list[Convention], schedule: Schedule, year: int) -> tuple[engine.Member, ...]:
-    schools = _schools_by_convention(schedule, year)
+def _source_labels() -> dict[str, str]:
+    return {source.code: source.label for source in HeadcountSource.objects.all()}
+
+
+def _members(
+    conventions: list[Convention], schedule: Schedule, year: int, decisions: Decisions
+) -> tuple[engine.Member, ...]:
+    schools = _schools_by_convention(schedule, year, decisions.exclusions)
     options = _options_by_convention(schedule, year)
     units = _units_by_convention(schedule, year)
     by_debtor: dict[int, list[engine.Agreement]] = defaultdict(list)
@@ -74,7 +107,12 @@ def _members(conventions: list[Convention], schedule: Schedule, year: int) -> tu
         )
     debtors = {convention.debtor_id: convention.debtor for convention in conventions}
     return tuple(
-        engine.Member(debtor.siret, str(debtor), tuple(by_debtor[debtor.pk]))
+        engine.Member(
+            siret=debtor.siret,
+            name=str(debtor),
+            agreements=tuple(by_debtor[debtor.pk]),
+            deductions=decisions.deductions.get(debtor.siret, ()),
+        )
         for debtor in sorted(debtors.values(), key=lambda debtor: debtor.siret)
     )
 
@@ -88,15 +126,14 @@ def _enrolled(schedule: Schedule, year: int) -> QuerySet[Enrolment]:
     )
 
 
-def _schools_by_convention(schedule: Schedule, year: int) -> dict[int, list[engine.School]]:
+def _schools_by_convention(
+    schedule: Schedule, year: int, exclusions: Mapping[str, str]
+) -> dict[int, list[engine.School]]:
     enrolments = _enrolled(schedule, year)
     school_ids = enrolments.values("school_id")
-    counts = _retained_counts(school_ids, year)
-    usages = dict(
-        Usage.objects.filter(school_year=year, school__in=school_ids)
-        .order_by("school")
-        .values_list("school_id", "active_pupils")
-    )
+    sources = {source.code: source for source in HeadcountSource.objects.all()}
+    counts = _retained(Headcount, "pupils", school_ids, year, sources)
+    usages = _retained(Usage, "active_pupils", school_ids, year, sources)
     rows = enrolments.order_by("school__uai", "pk").values_list(
         "convention_id",
         "school_id",
@@ -108,7 +145,8 @@ def _schools_by_convention(schedule: Schedule, year: int) -> dict[int, list[engi
     )
     schools: dict[int, list[engine.School]] = defaultdict(list)
     for convention_id, school_id, uai, name, commune, degree, sector in rows:
-        pupils, source, billable = counts.get(school_id, (None, "", True))
+        pupils, source, billable = counts.get(school_id, UNKNOWN)
+        active, _, _ = usages.get(school_id, UNKNOWN)
         schools[convention_id].append(
             engine.School(
                 uai=uai,
@@ -119,27 +157,33 @@ def _schools_by_convention(schedule: Schedule, year: int) -> dict[int, list[engi
                 pupils=pupils,
                 pupils_source=source,
                 pupils_billable=billable,
-                active_pupils=usages.get(school_id),
+                active_pupils=active,
+                excluded=exclusions.get(uai, ""),
             )
         )
     return schools
 
 
-def _retained_counts(school_ids: Any, year: int) -> dict[int, tuple[int, str, bool]]:
-    """Return {school: (pupils, source, billable)}: billable sources first, then by rank."""
-    sources = {source.code: source for source in HeadcountSource.objects.all()}
+def _retained(
+    model: type[Headcount] | type[Usage],
+    column: str,
+    school_ids: Any,
+    year: int,
+    sources: Mapping[str, HeadcountSource],
+) -> dict[int, tuple[int, str, bool]]:
+    """Return {school: (count, source, billable)}: billable sources first, then by rank."""
     rows = (
-        Headcount.objects.filter(school_year=year, school__in=school_ids)
+        model.objects.filter(school_year=year, school__in=school_ids)
         .order_by("school")
-        .values_list("school_id", "source_id", "pupils")
+        .values_list("school_id", "source_id", column)
     )
 
     def preference(row: tuple[int, str, int]) -> tuple[bool, int]:
         return sources[row[1]].billable, -sources[row[1]].rank
 
     return {
-        school: (pupils, code, sources[code].billable)
-        for school, code, pupils in sorted(rows, key=preference)
+        school: (count, code, sources[code].billable)
+        for school, code, count in sorted(rows, key=preference)
     }
 
 

@@ -17,10 +17,11 @@ class Basis:
     facts: dict[str, Any]
     charges: tuple[engine.Charge, ...]
     members: tuple[engine.Member, ...]
+    acceptances: tuple[engine.Acceptance, ...] = ()
 
     def assess(self) -> list[engine.Result]:
         """Return what each member owes, by SIRET."""
-        return engine.compute(self.charges, self.members, self.school_year)
+        return engine.compute(self.charges, self.members, self.school_year, self.acceptances)
 
     def as_json(self) -> dict:
         """Return the basis as JSON types; amounts and prices are strings."""
@@ -34,6 +35,7 @@ def from_json(data: dict) -> Basis:
         facts=data["facts"],
         charges=tuple(_charge(item) for item in data["charges"]),
         members=tuple(_member(item) for item in data["members"]),
+        acceptances=tuple(engine.Acceptance(**item) for item in data["acceptances"]),
     )
 
 
@@ -48,9 +50,7 @@ def _decimal(value: str | None) -> Decimal | None:
 
 
 def _charge(item: dict) -> engine.Charge:
-    bands = tuple(
-        engine.Band(band["lower"], band["upper"], Decimal(band["price"])) for band in item["bands"]
-    )
+    bands = tuple(engine.Band(**{**band, "price": Decimal(band["price"])}) for band in item["bands"])
     prices = {name: _decimal(item[name]) for name in ("unit_price", "pool")}
     return engine.Charge(**{**item, **prices, "bands": bands})
 

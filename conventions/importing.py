@@ -1,18 +1,35 @@
 """How a row of a take-over becomes an agreement in force for the years it lists."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import date
+
+from django.db.models import Model
 
 from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription
 from entsvc import school_year
-from entsvc.importing import Importer, Report, RowError, checked, parse_date
+from entsvc.importing import (
+    Importer,
+    Plan,
+    Report,
+    RowError,
+    checked,
+    parse_count,
+    parse_date,
+    write,
+)
 from entsvc.tabular import Row
 from members import identifiers
 from members.models import Member, School
 from members.pending import pending_members, pending_schools
 from tariffs.models import Schedule
+
+CODE = re.compile(r"[A-Z0-9_-]{1,20}")
+BATCH = 1000
+FIELDS = ["party", "debtor", "signed_on", "ends_on", "first_year", "last_year", "status"]
+ENDS_TOO_EARLY = "La convention prend fin avant d'être signée."
 
 
 @dataclass(frozen=True)
@@ -31,6 +48,33 @@ class Record:
     schools: tuple[str, ...]
     options: tuple[str, ...]
     units: tuple[tuple[str, int], ...]
+
+
+@dataclass
+class Changes:
+    """What a file will write, whatever its number of rows: agreements, then the rows they carry."""
+
+    create: list[Convention] = field(default_factory=list)
+    update: list[Convention] = field(default_factory=list)
+    enrolments: list[Enrolment] = field(default_factory=list)
+    subscriptions: list[Subscription] = field(default_factory=list)
+    units: list[DeliveredUnits] = field(default_factory=list)
+    gone: dict[type[Model], list[int]] = field(default_factory=lambda: defaultdict(list))
+
+    def remove(self, rows: Iterable[Model]) -> None:
+        """Note rows to delete."""
+        for row in rows:
+            self.gone[type(row)].append(row.pk)
+
+    def write(self) -> None:
+        """Delete, then create and update, in bulk."""
+        for model, keys in self.gone.items():
+            for start in range(0, len(keys), BATCH):
+                model._default_manager.filter(pk__in=keys[start : start + BATCH]).delete()
+        write(Plan(self.create, self.update), Convention, FIELDS)
+        Enrolment.objects.bulk_create(self.enrolments, batch_size=BATCH)
+        Subscription.objects.bulk_create(self.subscriptions, batch_size=BATCH)
+        DeliveredUnits.objects.bulk_create(self.units, batch_size=BATCH)
 
 
 def parse(row: Row, flag: Callable[[str, str, str], None]) -> Record:
@@ -52,7 +96,7 @@ def parse(row: Row, flag: Callable[[str, str, str], None]) -> Record:
         first_year=checked("premiere_annee", values["premiere_annee"], school_year.parse),
         last_year=checked("derniere_annee", last, school_year.parse) if last else None,
         schools=_schools(values["ecoles"]),
-        options=tuple(sorted(set(values["options"].upper().split()))),
+        options=_options(values["options"]),
         units=_units(values["unites"]),
     )
     _check_dates(record, values)
@@ -62,14 +106,24 @@ def parse(row: Row, flag: Callable[[str, str, str], None]) -> Record:
 
 
 def apply(records: list[Record], report: Report) -> None:
-    """Create agreements, or bring the stored ones to what the file says."""
+    """Create agreements, or bring the stored ones to what the file says.
+
+    An empty date erases nothing, and what the file has no column for (opening of access, end of an
+    enrolment, units of later years) stays.
+    """
     kept = _of_known_schedules(records, report)
     schedules = {s.code: s for s in Schedule.objects.filter(code__in={r.schedule for r in kept})}
     schools = pending_schools({uai: r.line for r in kept for uai in r.schools}, report)
     members = pending_members({s: r.line for r in kept for s in (r.party, r.debtor)}, report)
     stored = _stored(schedules)
+    changes = Changes()
     for record in kept:
         existing = stored.get((record.schedule, record.reference))
+        if existing:
+            record = _completed(record, existing)
+        if _ends_before_signature(record):
+            report.refuse(record.line, "date_fin", f"{record.ends_on}", ENDS_TOO_EARLY)
+            continue
         if existing and _snapshot(existing) == _wanted_snapshot(record):
             report.unchanged += 1
             continue
@@ -77,7 +131,9 @@ def apply(records: list[Record], report: Report) -> None:
             report.updated += 1
         else:
             report.created += 1
-        _save(record, existing or Convention(), schedules[record.schedule], members, schools)
+        schedule = schedules[record.schedule]
+        _plan(record, existing or Convention(), schedule, members, schools, changes)
+    changes.write()
 
 
 IMPORTER = Importer(
@@ -110,13 +166,21 @@ def _schools(text: str) -> tuple[str, ...]:
     return tuple(sorted(codes))
 
 
+def _options(text: str) -> tuple[str, ...]:
+    codes = sorted(set(text.upper().split()))
+    for code in codes:
+        if not CODE.fullmatch(code):
+            raise RowError("options", code, "Un code d'option compte au plus vingt caractères.")
+    return tuple(codes)
+
+
 def _units(text: str) -> tuple[tuple[str, int], ...]:
     units = {}
     for item in text.upper().split():
-        match = re.fullmatch(r"([A-Z0-9_-]+)=(\d+)", item)
-        if not match or match[1] in units:
+        code, _, quantity = item.partition("=")
+        if not CODE.fullmatch(code) or not quantity or code in units:
             raise RowError("unites", item, "Unités attendues sous la forme DEMIJOURNEE=3.")
-        units[match[1]] = int(match[2])
+        units[code] = parse_count("unites", quantity)
     return tuple(sorted(units.items()))
 
 
@@ -124,9 +188,21 @@ def _check_dates(record: Record, values: dict[str, str]) -> None:
     if record.last_year is not None and record.last_year < record.first_year:
         message = "La dernière année précède la première."
         raise RowError("derniere_annee", values["derniere_annee"], message)
-    if record.signed_on and record.ends_on and record.ends_on < record.signed_on:
-        message = "La convention prend fin avant d'être signée."
-        raise RowError("date_fin", values["date_fin"], message)
+    if _ends_before_signature(record):
+        raise RowError("date_fin", values["date_fin"], ENDS_TOO_EARLY)
+
+
+def _ends_before_signature(record: Record) -> bool:
+    return bool(record.signed_on and record.ends_on and record.ends_on < record.signed_on)
+
+
+def _completed(record: Record, existing: Convention) -> Record:
+    """Return the row with the stored dates where it has none."""
+    return replace(
+        record,
+        signed_on=record.signed_on or existing.signed_on,
+        ends_on=record.ends_on or existing.ends_on,
+    )
 
 
 def _of_known_schedules(records: list[Record], report: Report) -> list[Record]:
@@ -157,7 +233,13 @@ def _snapshot(convention: Convention) -> tuple:
         (convention.first_year, convention.last_year),
         tuple(sorted(e.school.uai for e in convention.enrolments.all())),
         tuple(sorted(s.code for s in convention.subscriptions.all())),
-        tuple(sorted((u.code, u.quantity) for u in convention.units.all())),
+        tuple(
+            sorted(
+                (u.code, u.quantity)
+                for u in convention.units.all()
+                if u.school_year == convention.first_year
+            )
+        ),
         convention.status,
     )
 
@@ -176,30 +258,55 @@ def _wanted_snapshot(record: Record) -> tuple:
     )
 
 
-def _save(
+def _plan(
     record: Record,
     convention: Convention,
     schedule: Schedule,
     members: dict[str, Member],
     schools: dict[str, School],
+    changes: Changes,
 ) -> None:
+    """Bring an agreement to what the file says, in memory, and note the rows it gains and loses."""
+    new = convention.pk is None
+    moved = not new and convention.first_year != record.first_year
+    enrolments, subscriptions, units = _children(convention)
+    if moved:  # its rows began with it: they are named again below
+        changes.remove(enrolments + subscriptions + units)
+        enrolments, subscriptions, units = [], [], []
     convention.schedule = schedule
     convention.reference = record.reference
     convention.party, convention.debtor = members[record.party], members[record.debtor]
     convention.signed_on, convention.ends_on = record.signed_on, record.ends_on
     convention.first_year, convention.last_year = record.first_year, record.last_year
     convention.status = Convention.Status.IN_FORCE
-    convention.save()
-    for children in (convention.enrolments, convention.subscriptions, convention.units):
-        children.all().delete()
+    (changes.create if new else changes.update).append(convention)
+    changes.remove(e for e in enrolments if e.school.uai not in record.schools)
+    changes.remove(s for s in subscriptions if s.code not in record.options)
+    changes.remove(u for u in units if u.school_year == record.first_year)
+    enrolled, subscribed = {e.school.uai for e in enrolments}, {s.code for s in subscriptions}
     years = {"convention": convention, "first_year": record.first_year}
-    Enrolment.objects.bulk_create([Enrolment(school=schools[uai], **years) for uai in record.schools])
-    Subscription.objects.bulk_create([Subscription(code=code, **years) for code in record.options])
-    DeliveredUnits.objects.bulk_create(
-        [
-            DeliveredUnits(
-                convention=convention, school_year=record.first_year, code=code, quantity=quantity
-            )
-            for code, quantity in record.units
-        ]
+    changes.enrolments += [
+        Enrolment(school=schools[uai], **years) for uai in record.schools if uai not in enrolled
+    ]
+    changes.subscriptions += [
+        Subscription(code=code, **years) for code in record.options if code not in subscribed
+    ]
+    changes.units += [
+        DeliveredUnits(
+            convention=convention, school_year=record.first_year, code=code, quantity=quantity
+        )
+        for code, quantity in record.units
+    ]
+
+
+def _children(
+    convention: Convention,
+) -> tuple[list[Enrolment], list[Subscription], list[DeliveredUnits]]:
+    """Return the rows that a stored agreement carries, as `_stored` read them."""
+    if convention.pk is None:
+        return [], [], []
+    return (
+        list(convention.enrolments.all()),
+        list(convention.subscriptions.all()),
+        list(convention.units.all()),
     )

@@ -61,7 +61,7 @@ class Convention(Years):
         default=False,
         help_text="Sans cette mention, seules les écoles publiques sont concernées.",
     )
-    search = SearchField(from_fields=("reference", "party", "debtor"))
+    search = SearchField(from_fields=("reference",))
 
     class Meta(Years.Meta):
         verbose_name = "convention"

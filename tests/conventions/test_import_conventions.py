@@ -1,0 +1,396 @@
+"""The take-over of agreements, and the four imports together, in any order."""
+
+import datetime as dt
+from itertools import permutations
+
+import pytest
+from django.db import transaction
+
+from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription
+from members.models import Member, School
+from tests.factories import (
+    HeadcountSourceFactory,
+    MemberFactory,
+    ScheduleFactory,
+    SchoolFactory,
+    valid_siret,
+)
+from tests.members import files
+from tests.members.files import run, run_refused, with_columns, write_csv, write_xlsx
+
+pytestmark = pytest.mark.django_db
+
+HEADER = (
+    "siret_membre;bareme;reference;date_signature;premiere_annee;derniere_annee;date_fin;"
+    "ecoles;options;unites;siret_debiteur"
+)
+SAUBENS = "21310533100010;OCC-ENT-ECOLE;ENT-1;2024-09-02;2024-2025;2024-2025;2025-09-05;0310891A;;;"
+EPCI = (
+    f"{valid_siret(1)};NPDC-ENT;ENT-2;15/06/2023;2023-2024;;;0310891A 0312522Y;"
+    "ACCOMPAGNEMENT;DEMIJOURNEE=3;"
+)
+
+
+@pytest.fixture(autouse=True)
+def schedules():
+    ScheduleFactory(code="OCC-ENT-ECOLE")
+    ScheduleFactory(code="NPDC-ENT")
+
+
+@pytest.fixture
+def known():
+    """The members and schools that the files name, so that nothing is pending."""
+    for uai in ("0310891A", "0312522Y", "0341301E"):
+        SchoolFactory(uai=uai)
+    for siret in ("21310533100010", valid_siret(1), valid_siret(2)):
+        MemberFactory(siret=siret)
+
+
+def conventions(tmp_path, *rows, header=HEADER, **form):
+    return write_csv(tmp_path / "conventions.csv", header, *rows, **form)
+
+
+def changed(row, column, value):
+    cells = row.split(";")
+    cells[HEADER.split(";").index(column)] = value
+    return ";".join(cells)
+
+
+def snapshot():
+    """Return all that the import of agreements writes, but keys."""
+    return {
+        **files.snapshot(),
+        "conventions": sorted(
+            map(
+                str,
+                Convention.objects.values_list(
+                    "schedule__code",
+                    "reference",
+                    "status",
+                    "party__siret",
+                    "debtor__siret",
+                    "signed_on",
+                    "ends_on",
+                    "first_year",
+                    "last_year",
+                    "private_included",
+                    "search",
+                ),
+            )
+        ),
+        "enrolments": sorted(
+            map(
+                str,
+                Enrolment.objects.values_list(
+                    "convention__reference", "school__uai", "first_year", "last_year", "opened_on"
+                ),
+            )
+        ),
+        "subscriptions": sorted(
+            map(str, Subscription.objects.values_list("convention__reference", "code", "first_year"))
+        ),
+        "units": sorted(
+            DeliveredUnits.objects.values_list(
+                "convention__reference", "school_year", "code", "quantity"
+            )
+        ),
+    }
+
+
+def test_it_works(tmp_path, known):
+    outcome = run("import_conventions", conventions(tmp_path, SAUBENS, EPCI))
+
+    assert outcome.counts == (2, 2, 0, 0, 0, 0)
+    saubens = Convention.objects.get(reference="ENT-1")
+    assert saubens.status == Convention.Status.IN_FORCE
+    assert saubens.party == saubens.debtor == Member.objects.get(siret="21310533100010")
+    assert (saubens.signed_on, saubens.ends_on) == (dt.date(2024, 9, 2), dt.date(2025, 9, 5))
+    assert (saubens.first_year, saubens.last_year) == (2024, 2024)
+    epci = Convention.objects.get(reference="ENT-2")
+    assert (epci.first_year, epci.last_year, epci.ends_on) == (2023, None, None)
+    assert snapshot()["units"] == [("ENT-2", 2023, "DEMIJOURNEE", 3)]
+    assert [s.code for s in epci.subscriptions.all()] == ["ACCOMPAGNEMENT"]
+    assert {e.school.uai for e in epci.enrolments.all()} == {"0310891A", "0312522Y"}
+    assert {e.first_year for e in epci.enrolments.all()} == {2023}
+
+
+def test_who_pays_may_be_another_member(tmp_path, known):
+    run("import_conventions", conventions(tmp_path, changed(SAUBENS, "siret_debiteur", valid_siret(2))))
+    saubens = Convention.objects.get()
+    assert (saubens.party.siret, saubens.debtor.siret) == ("21310533100010", valid_siret(2))
+
+
+def test_the_same_file_twice_changes_nothing(tmp_path, known):
+    path = conventions(tmp_path, SAUBENS, EPCI)
+    run("import_conventions", path)
+    before = snapshot()
+    assert run("import_conventions", path).counts == (2, 0, 0, 2, 0, 0)
+    assert snapshot() == before
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("siret_membre", valid_siret(2)),
+        ("siret_debiteur", valid_siret(2)),
+        ("date_signature", "2023-06-16"),
+        ("date_fin", "2026-08-31"),
+        ("premiere_annee", "2022-2023"),
+        ("derniere_annee", "2025-2026"),
+        ("ecoles", "0310891A 0341301E"),
+        ("ecoles", "0310891A"),
+        ("options", ""),
+        ("options", "ACCOMPAGNEMENT FORMATION"),
+        ("unites", "DEMIJOURNEE=4"),
+        ("unites", "DEMIJOURNEE=3 TABLETTE=1"),
+    ],
+)
+def test_a_changed_row_brings_the_agreement_to_what_the_file_says(tmp_path, known, column, value):
+    run("import_conventions", conventions(tmp_path, changed(EPCI, column, value)))
+    wanted = snapshot()
+    Convention.objects.all().delete()
+    run("import_conventions", conventions(tmp_path, EPCI))
+
+    outcome = run("import_conventions", conventions(tmp_path, changed(EPCI, column, value)))
+
+    assert outcome.counts == (1, 0, 1, 0, 0, 0)
+    assert snapshot() == wanted
+
+
+@pytest.mark.parametrize("column", ["date_signature", "date_fin"])
+def test_a_blank_date_never_overwrites(tmp_path, known, column):
+    run("import_conventions", conventions(tmp_path, SAUBENS))
+    before = snapshot()
+    outcome = run("import_conventions", conventions(tmp_path, changed(SAUBENS, column, "")))
+    assert outcome.report["unchanged"] == 1
+    assert snapshot() == before
+
+
+def test_a_date_that_contradicts_a_stored_one_is_refused(tmp_path, known):
+    run("import_conventions", conventions(tmp_path, SAUBENS))
+    early = changed(changed(SAUBENS, "date_signature", ""), "date_fin", "2024-01-01")
+    before = snapshot()
+    outcome = run("import_conventions", conventions(tmp_path, early, EPCI))
+    assert outcome.refused == [(2, "date_fin", "2024-01-01")]
+    assert outcome.report["created"] == 1
+    Convention.objects.get(reference="ENT-2").delete()
+    assert snapshot() == before
+
+
+def test_an_empty_last_year_opens_the_agreement(tmp_path, known):
+    run("import_conventions", conventions(tmp_path, SAUBENS))
+    run("import_conventions", conventions(tmp_path, changed(SAUBENS, "derniere_annee", "")))
+    assert Convention.objects.get().last_year is None
+
+
+def test_what_the_file_has_no_column_for_stays(tmp_path, known):
+    run("import_conventions", conventions(tmp_path, EPCI))
+    opened = dt.date(2023, 11, 6)
+    Enrolment.objects.filter(school__uai="0310891A").update(opened_on=opened)
+    DeliveredUnits.objects.create(
+        convention=Convention.objects.get(), school_year=2024, code="DEMIJOURNEE", quantity=7
+    )
+
+    again = run("import_conventions", conventions(tmp_path, EPCI))
+    assert again.report["unchanged"] == 1
+    run("import_conventions", conventions(tmp_path, changed(EPCI, "ecoles", "0310891A 0341301E")))
+
+    assert Enrolment.objects.get(school__uai="0310891A").opened_on == opened
+    assert ("ENT-2", 2024, "DEMIJOURNEE", 7) in snapshot()["units"]
+
+
+def test_a_dry_run_reports_the_same_and_writes_nothing(tmp_path):
+    run("import_conventions", conventions(tmp_path, SAUBENS))
+    path = conventions(
+        tmp_path,
+        changed(SAUBENS, "derniere_annee", "2025-2026"),
+        EPCI,
+        changed(changed(EPCI, "reference", "ENT-3"), "bareme", "INCONNU"),
+    )
+    before = snapshot()
+    tried = run("import_conventions", path, dry_run=True)
+    assert snapshot() == before
+    done = run("import_conventions", path)
+    assert tried.counts == done.counts == (3, 1, 1, 0, 1, 2)
+    assert tried.refused == done.refused
+    assert tried.flagged == done.flagged
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("siret_membre", "21310533100011"),
+        ("siret_membre", ""),
+        ("siret_debiteur", "2,13105E+13"),
+        ("bareme", "AUTRE"),
+        ("reference", ""),
+        ("date_signature", "septembre 2024"),
+        ("date_signature", "2024-09-31"),
+        ("premiere_annee", ""),
+        ("premiere_annee", "2024"),
+        ("derniere_annee", "2023-2024"),
+        ("derniere_annee", "2024-2026"),
+        ("date_fin", "2024-09-01"),
+        ("ecoles", "0310891B"),
+        ("options", "UNE-OPTION-AU-NOM-BIEN-TROP-LONG"),
+        ("unites", "DEMIJOURNEE"),
+        ("unites", "DEMIJOURNEE="),
+        ("unites", "UNE-UNITE-AU-NOM-BIEN-TROP-LONG=1"),
+    ],
+)
+def test_a_bad_row_is_refused_with_line_field_and_value_and_stops_no_other(
+    tmp_path, known, column, value
+):
+    outcome = run("import_conventions", conventions(tmp_path, EPCI, changed(SAUBENS, column, value)))
+    assert outcome.refused == [(3, column, value)]
+    assert [c.reference for c in Convention.objects.order_by("pk")] == ["ENT-2"]
+
+
+@pytest.mark.parametrize("quantity", ["-1", "1.5", "99999999999"])
+def test_a_quantity_that_is_no_count_is_refused(tmp_path, known, quantity):
+    row = changed(EPCI, "unites", f"DEMIJOURNEE={quantity}")
+    outcome = run("import_conventions", conventions(tmp_path, row))
+    assert [finding[:2] for finding in outcome.refused] == [(2, "unites")]
+
+
+def test_a_school_or_a_unit_named_twice_in_a_row_is_refused(tmp_path, known):
+    outcome = run(
+        "import_conventions",
+        conventions(
+            tmp_path,
+            changed(SAUBENS, "ecoles", "0310891A 0310891a"),
+            changed(EPCI, "unites", "DEMIJOURNEE=1 DEMIJOURNEE=2"),
+        ),
+    )
+    assert outcome.refused == [(2, "ecoles", "0310891A"), (3, "unites", "DEMIJOURNEE=2")]
+
+
+def test_the_schedules_possible_are_told(tmp_path, known):
+    outcome = run("import_conventions", conventions(tmp_path, changed(SAUBENS, "bareme", "OCC")))
+    assert "NPDC-ENT, OCC-ENT-ECOLE" in outcome.report["refused"][0]["message"]
+
+
+def test_a_reference_present_twice_is_refused_everywhere(tmp_path, known):
+    twin = changed(EPCI, "reference", "ENT-1")
+    other = changed(twin, "bareme", "OCC-ENT-ECOLE")
+    outcome = run("import_conventions", conventions(tmp_path, SAUBENS, other, twin))
+    shown = "OCC-ENT-ECOLE ENT-1"
+    assert outcome.refused == [(2, "reference", shown), (3, "reference", shown)]
+    assert Convention.objects.get().schedule.code == "NPDC-ENT"
+
+
+def test_a_missing_signature_is_flagged_not_refused(tmp_path, known):
+    outcome = run("import_conventions", conventions(tmp_path, changed(SAUBENS, "date_signature", "")))
+    assert outcome.flagged == [(2, "date_signature", "")]
+    assert Convention.objects.get().signed_on is None
+
+
+def test_members_and_schools_not_known_yet_are_pending_and_flagged(tmp_path):
+    path = conventions(tmp_path, changed(SAUBENS, "siret_debiteur", valid_siret(2)))
+    outcome = run("import_conventions", path)
+    assert outcome.counts == (1, 1, 0, 0, 0, 3)
+    assert sorted(outcome.flagged) == [
+        (2, "siret", valid_siret(2)),
+        (2, "siret", "21310533100010"),
+        (2, "uai", "0310891A"),
+    ]
+    assert School.objects.get().name == ""
+    assert {m.name for m in Member.objects.all()} == {""}
+
+
+@pytest.mark.parametrize(
+    "form", [{"encoding": "utf-8-sig"}, {"newline": "\r\n"}, {"header": HEADER.upper()}]
+)
+def test_every_form_of_csv_gives_the_same_agreements(tmp_path, known, form):
+    run("import_conventions", conventions(tmp_path, SAUBENS, EPCI))
+    outcome = run("import_conventions", conventions(tmp_path, SAUBENS, EPCI, **form))
+    assert outcome.counts == (2, 0, 0, 2, 0, 0)
+
+
+def test_the_order_of_the_columns_changes_nothing(tmp_path, known):
+    run("import_conventions", conventions(tmp_path, EPCI))
+    turned = with_columns([HEADER, EPCI], list(range(10, -1, -1)))
+    outcome = run("import_conventions", write_csv(tmp_path / "autre.csv", *turned))
+    assert outcome.counts == (1, 0, 0, 1, 0, 0)
+
+
+def test_a_workbook_gives_the_same_agreements(tmp_path, known):
+    run("import_conventions", conventions(tmp_path, SAUBENS, EPCI))
+    path = write_xlsx(tmp_path / "conventions.xlsx", HEADER, SAUBENS, EPCI)
+    assert run("import_conventions", path).counts == (2, 0, 0, 2, 0, 0)
+
+
+def test_the_debtor_column_is_optional(tmp_path, known):
+    header, row = HEADER.removesuffix(";siret_debiteur"), SAUBENS.removesuffix(";")
+    assert run("import_conventions", conventions(tmp_path, row, header=header)).counts == (
+        (1, 1, 0, 0, 0, 0)
+    )
+
+
+def test_a_file_without_a_required_column_changes_nothing(tmp_path, known):
+    path = conventions(tmp_path, SAUBENS, header=HEADER.replace("ecoles", "etablissements"))
+    assert "ecoles" in run_refused("import_conventions", path)
+
+
+# The four imports together.
+
+
+@pytest.fixture
+def four_files(tmp_path):
+    HeadcountSourceFactory(code="DEPP")
+    return {
+        "import_annuaire": write_csv(
+            tmp_path / "annuaire.csv",
+            "uai;nom_etablissement;type_etablissement;statut_public_prive;code_commune;nom_commune",
+            "0310891A;Le Petit Prince;Ecole;Public;31533;Saubens",
+            "0341301E;Collège d'essai;Collège;Public;34172;Montpellier",
+        ),
+        "import_members": write_csv(
+            tmp_path / "membres.csv",
+            "siret;nom;type",
+            "21310533100010;Commune de Saubens;commune",
+            f"{valid_siret(1)};CA d'Évry;epci",
+        ),
+        "import_headcounts": write_csv(
+            tmp_path / "effectifs.csv",
+            "uai;annee_scolaire;eleves;eleves_actifs;source",
+            "0310891A;2024-2025;143;;DEPP",
+            "0312522Y;2024-2025;89;12;DEPP",
+        ),
+        "import_conventions": conventions(tmp_path, SAUBENS, EPCI),
+    }
+
+
+def test_the_four_imports_give_the_same_database_in_any_order(four_files):
+    databases = {}
+    for order in permutations(four_files):
+        with transaction.atomic():
+            for command in order:
+                run(command, four_files[command])
+            databases[order] = snapshot()
+            transaction.set_rollback(True)
+
+    assert len(databases) == 24
+    [*others, last] = databases.values()
+    for other in others:
+        assert other == last
+    assert len(last["schools"]) == 3
+    assert len(last["conventions"]) == 2
+
+
+def test_once_all_are_in_each_import_finds_nothing_to_do(four_files):
+    for command, path in four_files.items():
+        run(command, path)
+    before = snapshot()
+    for command, path in four_files.items():
+        outcome = run(command, path)
+        assert (outcome.report["created"], outcome.report["updated"]) == (0, 0), command
+    assert snapshot() == before
+
+
+def test_an_agreement_is_found_by_the_name_its_member_was_given_later(four_files, admin_client):
+    run("import_conventions", four_files["import_conventions"])
+    run("import_members", four_files["import_members"])
+    page = admin_client.get("/admin/conventions/convention/", {"q": "evry"})
+    assert "ENT-2" in page.content.decode()
+    assert "ENT-1" not in page.content.decode()
