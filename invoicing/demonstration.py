@@ -4,6 +4,7 @@ import shutil
 import tomllib
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from entsvc.models import JournalEntry
 from invoicing.calculation import compute_run
 from invoicing.exports.yearly_call import write_yearly_call
 from invoicing.issuing import issue
-from invoicing.models import Run, TitreDocument
+from invoicing.models import Acceptance, Run, TitreDocument, YearPool
 from invoicing.regimes import load_regimes
 from invoicing.rendering import render_missing
 from members.importers.annuaire import IMPORTER as ANNUAIRE
@@ -57,6 +58,9 @@ class DemoCall:
 
 
 CALLS = (
+    DemoCall("SOMME-COLLEGES", 2020, date(2021, 10, 4)),
+    DemoCall("SOMME-1D", 2020, date(2021, 10, 11)),
+    DemoCall("NPDC-ENT", 2023, date(2024, 9, 16)),
     DemoCall("OCC-ENT-ECOLE", 2020, date(2021, 3, 1)),
     DemoCall("OCC-ENT-ECOLE", 2024, date(2025, 3, 3)),
 )
@@ -93,6 +97,7 @@ def build(folder: Path) -> list[dict[str, Any]]:
             if report.refused:
                 raise DemoRefused(f"{path.name} : {report.refused[0].message}")
     attach_acts()
+    decide()
     shutil.rmtree(folder / "titres", ignore_errors=True)
     return [_call(call, folder) for call in CALLS]
 
@@ -120,6 +125,20 @@ def attach_acts() -> None:
         act.save()
         convention.act = act
         convention.save(update_fields=["act"])
+
+
+def decide() -> None:
+    """Take the decisions of the demonstration: a year's pool, approximate counts accepted."""
+    items = tomllib.loads((DATA / "decisions.toml").read_text(encoding="utf-8"))
+    for name, model in (("pool", YearPool), ("acceptance", Acceptance)):
+        for item in items[name]:
+            schedule = Schedule.objects.get(code=item.pop("bareme"))
+            year = school_year.parse(item.pop("annee_scolaire"))
+            if "amount" in item:
+                item["amount"] = Decimal(item["amount"])
+            row = model(schedule=schedule, school_year=year, decided_by=ACTOR, **item)
+            row.full_clean()
+            row.save()
 
 
 def _call(call: DemoCall, folder: Path) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def issued(client, occ, run):
     User.objects.filter(username="chef").update(is_superuser=True)
     client.post(
         reverse("admin:invoicing_run_issue_titres", args=[run.pk]),
-        {"on": "03/03/2025", "signatory": Signatory.objects.get().pk},
+        {"on": "03/03/2025", "signatory": Signatory.objects.get(issuer__code="OCC").pk},
     )
     return Bordereau.objects.get()
 
@@ -149,7 +149,7 @@ def test_issuing_numbers_the_titres_and_draws_their_pdf(client, issued):
 
 def test_issuing_twice_from_the_page_issues_nothing_more(client, issued):
     url = reverse("admin:invoicing_run_issue_titres", args=[issued.run_id])
-    data = {"on": "03/03/2025", "signatory": Signatory.objects.get().pk}
+    data = {"on": "03/03/2025", "signatory": Signatory.objects.get(issuer__code="OCC").pk}
     page = client.post(url, data, follow=True)
     assert "Aucun titre à émettre" in page.content.decode()
     assert Titre.objects.count() == 3
@@ -160,7 +160,9 @@ def test_a_refused_issue_keeps_the_form_and_names_the_field_to_fill(client, occ,
     occ.save()
     client.force_login(account("finances", issuers=[occ.issuer]))
     url = reverse("admin:invoicing_run_issue_titres", args=[run.pk])
-    page = client.post(url, {"on": "03/03/2025", "signatory": Signatory.objects.get().pk})
+    page = client.post(
+        url, {"on": "03/03/2025", "signatory": Signatory.objects.get(issuer__code="OCC").pk}
+    )
     assert page.status_code == 200
     assert "Barème : programme ou fonds de concours" in page.content.decode()
     assert not Titre.objects.exists()
@@ -195,7 +197,7 @@ def test_a_list_makes_the_same_queries_whatever_its_length(
     url = reverse(f"admin:invoicing_{name}_changelist")
     enrol(occ, 20)
     run = compute_run(schedule=occ, year=2024, actor="test")
-    form = {"on": dt.date(2025, 3, 3), "signatory": Signatory.objects.get().pk}
+    form = {"on": dt.date(2025, 3, 3), "signatory": Signatory.objects.get(issuer__code="OCC").pk}
     client.post(reverse("admin:invoicing_run_issue_titres", args=[run.pk]), form)
     with django_assert_max_num_queries(20):
         assert client.get(url).status_code == 200

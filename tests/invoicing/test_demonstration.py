@@ -1,0 +1,140 @@
+"""The demonstration: its totals checked by hand from its files, its documents, its prudence."""
+
+import csv
+import io
+import re
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth import authenticate
+from pypdf import PdfReader
+
+from entsvc import documents
+from invoicing.demonstration import ACCOUNTS, DATA, PASSWORD, DemoRefused, build, start_afresh
+from invoicing.models import Titre
+from invoicing.roles import ROLES
+from members.models import User
+from tests.factories import IssuerFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def rows_of(name):
+    with (DATA / name).open(encoding="utf-8") as stream:
+        return list(csv.DictReader(stream, delimiter=";"))
+
+
+def spoken(amount):
+    return f"{amount:,.2f} €".replace(",", " ").replace(".", ",")
+
+
+def plain(text):
+    return re.sub(r"[\u00a0\u202f]", " ", text)
+
+
+def text_of(titre):
+    content = documents.read(titre.documents.get().document)
+    return [plain(page.extract_text()) for page in PdfReader(io.BytesIO(content)).pages]
+
+
+def somme_by_hand():
+    """Recompute the Département's call from the files alone, with the prices of the charter."""
+    colleges = {row["Identifiant_de_l_etablissement"] for row in rows_of("annuaire_somme.csv")
+                if row["Type_etablissement"] == "Collège"}  # fmt: skip
+    bands = [(200, "187.62"), (399, "247.30"), (599, "315.50"), (899, "366.70"), (1100, "434.40")]
+    total = Decimal("2000.00")
+    for row in rows_of("effectifs_somme.csv"):
+        if row["uai"] in colleges:
+            pupils, active = int(row["eleves"]), int(row["eleves_actifs"])
+            band = next(Decimal(price) for upper, price in bands if pupils <= upper)
+            total += 6 * pupils + Decimal("409.40") + 6 * active + band
+    return total
+
+
+def test_the_demonstration_issues_every_regime_and_its_documents(tmp_path):
+    rows = build(tmp_path)
+    table = {(row["issuer"].split()[-1], row["year"], row["schools"]): row for row in rows}
+    assert plain(table["Numérique", "2020-2021", 50]["total"]) == spoken(somme_by_hand())
+    assert plain(table["Numérique", "2020-2021", 5]["total"]) == "6 500,00 €"
+    assert plain(table["Occitanie", "2020-2021", 11]["total"]) == "550,00 €"
+    assert plain(table["Occitanie", "2024-2025", 66]["total"]) == "2 970,00 €"
+    files = [path for path in (tmp_path / "titres").rglob("*") if path.suffix in (".pdf", ".xlsx")]
+    assert len(files) == sum(row["documents"] for row in table.values()) == 36 + 5
+    for username in ACCOUNTS:
+        assert authenticate(username=username, password=PASSWORD).is_staff
+    assert set(ACCOUNTS) - {"admin"} == set(ROLES)
+
+    check_saubens(text_of(Titre.objects.get(siret="21310533100010")))
+    departement = text_of(Titre.objects.get(siret="22800001400016"))
+    check_local_mentions(departement[0])
+    check_annex(departement[1:])
+    first_epci = Titre.objects.filter(issuer__code="NPDC").order_by("number").first()
+    assert "acceptés, motif : démonstration" in re.sub(r"\s+", " ", "\n".join(text_of(first_epci)))
+
+
+def check_saubens(pages):
+    """One page, one school of the two, its deliberation."""
+    [page] = pages
+    assert "0310891A" in page
+    assert "0312522Y" not in page
+    assert "45,00 €" in page
+    assert "délibération n° 2024/36 du 20/06/2024" in page
+
+
+def check_annex(pages):
+    """Several pages with their headings, the total carried over, subtotals, every collège."""
+    assert len(pages) > 3
+    assert all("UAI" in page for page in pages)
+    assert all("À reporter" in page for page in pages[:-1])
+    assert all("Report :" in page for page in pages[1:])
+    assert "À reporter" not in pages[-1]
+    annex = "\n".join(pages)
+    for label in ("Création et fonctionnement des comptes", "Comptes Le Robert Collège", "SITE.TV"):
+        assert f"Sous-total : {label}" in annex
+    colleges = {row["uai"] for row in rows_of("effectifs_somme.csv") if row["eleves_actifs"]}
+    assert {uai for uai in colleges if uai not in annex} == set()
+
+
+LOCAL_MENTIONS = [
+    "Titre de recettes – avis des sommes à payer",
+    "article L. 252 A du livre des procédures fiscales",
+    "R. 2342-4 et D. 3342-11",
+    "exercice 2021",
+    "Bordereau n° 1",
+    "Émis et rendu exécutoire le 4 octobre 2021",
+    "Budget principal",
+    "74751",
+    "Code produit local",
+    "228 000 014 00016",
+    "Convention CHARTE-CD80",
+    "Délibération n° DÉMONSTRATION",
+    "Bases de liquidation",
+    "Hors du champ de la TVA",
+    "Arrêté à la somme de",
+    "Président du syndicat mixte",
+    "Codique 000000",
+    "du lundi au vendredi",
+    "IBAN",
+    "BIC",
+    "Référence à rappeler RF",
+    "https://paiement.example.org/",
+    "30 jours après la mise à disposition sur Chorus Pro",
+    "deux mois, à partir de la notification",
+    "tribunal administratif d'Amiens",
+    "réclamation amiable",
+    "suspend la force exécutoire",
+    "SPÉCIMEN",
+]
+
+
+def check_local_mentions(page):
+    """Every mention of a titre de recettes is on the first page."""
+    text = re.sub(r"\s+", " ", page).replace("’", "'")
+    assert {mention for mention in LOCAL_MENTIONS if mention not in text} == set()
+
+
+def test_the_demonstration_never_replaces_another_database():
+    IssuerFactory()
+    with pytest.raises(DemoRefused, match="rien n'a été touché"):
+        start_afresh()
+    assert not User.objects.exists()
