@@ -1,13 +1,10 @@
 """Staff pages of campaigns, runs, calls and titres; what is issued is shown and never written."""
 
-from typing import Any
-
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
-from django.template.response import TemplateResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
 from unfold.decorators import action, display
@@ -15,22 +12,26 @@ from unfold.decorators import action, display
 from entsvc import documents
 from entsvc.french import euros, plural
 from entsvc.journal import record
-from entsvc.staff import ReadOnlyInline
+from entsvc.staff import ConfirmedAction, ReadOnlyInline
 from invoicing.calculation import compute_run
 from invoicing.exports.yearly_call import write_yearly_call
 from invoicing.forms import IssueForm
 from invoicing.issuing import issue
 from invoicing.models import (
+    Acceptance,
     Anomaly,
     Bordereau,
     Call,
     CallLine,
     Campaign,
     Counter,
+    DecidedDeduction,
+    Exclusion,
     Run,
     Titre,
     TitreDocument,
     TitreLine,
+    YearPool,
 )
 from invoicing.numbering import IssueRefused
 from invoicing.rendering import render_missing, without_document
@@ -38,30 +39,6 @@ from members.access import ScopedAdmin, ScopedReadOnlyAdmin
 from tariffs.adoption import NotAdopted
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-
-
-class ConfirmedAction:
-    """A page that says what will happen, then does it on POST only."""
-
-    def confirm(self, request: HttpRequest, title: str, obj: Any, **context: Any) -> HttpResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "title": title,
-            "opts": self.model._meta,
-            "object": obj,
-            "back": reverse(
-                f"admin:{self.model._meta.app_label}_{self.model._meta.model_name}_change",
-                args=[obj.pk],
-            ),
-            "form": None,
-            "facts": [],
-            "warnings": [],
-            **context,
-        }
-        return TemplateResponse(request, "admin/invoicing/confirm.html", context)
-
-    def visible_or_404(self, request: HttpRequest, object_id: str) -> Any:
-        return get_object_or_404(self.get_queryset(request), pk=object_id)
 
 
 @admin.register(Campaign)
@@ -108,7 +85,7 @@ class CampaignAdmin(ConfirmedAction, ScopedAdmin):
 
 class AnomalyInline(ReadOnlyInline):
     model = Anomaly
-    fields = ["call", "uai", "message", "blocking"]
+    fields = ["call", "uai", "message", "blocking", "accepted"]
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("call")
@@ -251,7 +228,7 @@ class CallLineInline(ReadOnlyInline):
 
 class CallAnomalyInline(ReadOnlyInline):
     model = Anomaly
-    fields = ["uai", "message", "blocking"]
+    fields = ["uai", "message", "blocking", "accepted"]
 
 
 @admin.register(Call)
@@ -411,3 +388,56 @@ class CounterAdmin(ScopedReadOnlyAdmin):
     list_display = ["issuer", "budget", "exercice", "kind", "last_number", "last_date"]
     list_filter = ["issuer", "exercice"]
     list_select_related = ["issuer"]
+
+
+class DecisionAdmin(ScopedAdmin):
+    """A reasoned decision: its author is the account that enters it."""
+
+    list_filter = ["schedule", "school_year"]
+    list_select_related = ["schedule"]
+
+    def save_model(self, request, obj, form, change):
+        obj.decided_by = request.user.get_username()
+        super().save_model(request, obj, form, change)
+        record(
+            actor=obj.decided_by,
+            action="decision",
+            target=obj,
+            summary=f"{obj._meta.verbose_name} : {obj}",
+        )
+
+
+@admin.register(YearPool)
+class YearPoolAdmin(DecisionAdmin):
+    list_display = ["schedule", "school_year_label", "charge", "amount_euros", "reason", "decided_by"]
+
+    @display(description="montant", ordering="amount")
+    def amount_euros(self, pool):
+        return euros(pool.amount)
+
+
+@admin.register(DecidedDeduction)
+class DecidedDeductionAdmin(DecisionAdmin):
+    list_display = [
+        "schedule", "school_year_label", "debtor", "label", "amount_euros", "reason", "decided_by",
+    ]  # fmt: skip
+    list_select_related = ["schedule", "debtor"]
+    autocomplete_fields = ["debtor", "act"]
+
+    @display(description="montant", ordering="amount")
+    def amount_euros(self, deduction):
+        return euros(deduction.amount)
+
+
+@admin.register(Exclusion)
+class ExclusionAdmin(DecisionAdmin):
+    list_display = ["schedule", "school_year_label", "school", "reason", "decided_by"]
+    list_select_related = ["schedule", "school"]
+    autocomplete_fields = ["school"]
+
+
+@admin.register(Acceptance)
+class AcceptanceAdmin(DecisionAdmin):
+    list_display = ["schedule", "school_year_label", "code", "debtor", "school", "reason", "decided_by"]
+    list_select_related = ["schedule", "debtor", "school"]
+    autocomplete_fields = ["debtor", "school"]

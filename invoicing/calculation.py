@@ -9,6 +9,7 @@ from conventions.assessment import read_basis
 from conventions.basis import Basis, fingerprint, from_json
 from entsvc import journal, school_year
 from entsvc.french import euros
+from invoicing.decisions import decisions_for
 from invoicing.models import Anomaly, Call, CallLine, Campaign, Run
 from members.models import Member
 from tariffs import engine
@@ -26,13 +27,11 @@ def compute_run(*, schedule: Schedule, year: int, actor: str, rank: int = 1) -> 
         campaign, _ = Campaign.objects.get_or_create(schedule=schedule, school_year=year, rank=rank)
         # Two runs asked for at once take their numbers one after the other.
         campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
-        basis = read_basis(schedule, year)
+        basis = read_basis(schedule, year, decisions_for(schedule, year))
         results = basis.assess()
         run = _keep_run(campaign, basis, results, actor)
         _keep_calls(run, results)
-        if not results:
-            message = f"Aucune convention en vigueur ne couvre {school_year.label(year)}."
-            Anomaly.objects.create(run=run, code="no_agreement", message=message)
+        _keep_notices(run, basis, results)
         journal.record(
             actor=actor,
             action="compute",
@@ -52,12 +51,22 @@ def _keep_run(campaign: Campaign, basis: Basis, results: list[engine.Result], ac
     last = campaign.runs.aggregate(last=Max("number"))["last"] or 0
     return Run.objects.create(
         campaign=campaign,
+        adoption_id=basis.facts["adoption_id"],
         number=last + 1,
         computed_by=actor,
         total=sum((result.total for result in results), start=Decimal("0.00")),
         basis=frozen,
         basis_sha256=fingerprint(frozen),
     )
+
+
+def _keep_notices(run: Run, basis: Basis, results: list[engine.Result]) -> None:
+    """Keep what concerns the whole run: the notices of its charges, or the absence of agreements."""
+    found = engine.notices(basis.charges, results)
+    if not results:
+        message = f"Aucune convention en vigueur ne couvre {school_year.label(basis.school_year)}."
+        found.append(engine.Anomaly("no_agreement", message))
+    Anomaly.objects.bulk_create(Anomaly(run=run, **vars(anomaly)) for anomaly in found)
 
 
 def _keep_calls(run: Run, results: list[engine.Result]) -> None:

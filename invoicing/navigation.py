@@ -18,6 +18,15 @@ MENU = (
         ),
     ),
     (
+        "Décisions de l'année",
+        (
+            ("Enveloppes à répartir", "savings", "invoicing.yearpool"),
+            ("Déductions", "remove_circle", "invoicing.decideddeduction"),
+            ("Écoles écartées", "block", "invoicing.exclusion"),
+            ("Anomalies acceptées", "task_alt", "invoicing.acceptance"),
+        ),
+    ),
+    (
         "Conventions et tarifs",
         (
             ("Conventions", "handshake", "conventions.convention"),

@@ -92,7 +92,7 @@ def draft(
         "subject": basis["facts"]["subject"],
         "foundations": [_sentence(a["title"]) for a in agreements] + head.facts["foundations"],
         "charges": _charges(basis, lines),
-        "sources": _sources(agreements, basis),
+        "sources": _sources(agreements, basis, debtor.siret),
         "total": str(call.total),
         "total_words": amount_in_words(call.total),
         "texts": {TEXT_CODES[code]: body for code, body in head.texts.items() if code != "delai"},
@@ -245,17 +245,33 @@ def _charges(basis: dict, lines: Iterable[LineFacts]) -> list[dict[str, str]]:
     return charges
 
 
-def _sources(agreements: list[dict], basis: dict) -> list[str]:
-    """Name where the counts come from, when a charge of this tariff reads counts."""
-    reads_counts = any(
-        charge["metric"] in ("pupils", "active_pupils") or charge["model"] == "banded"
-        for charge in basis["charges"]
-    )
-    codes = sorted({s["pupils_source"] for a in agreements for s in a["schools"]} - {""})
-    schools = f"Écoles inscrites : {', '.join(a['reference'] for a in agreements)}"
-    if not (reads_counts and codes):
-        return [schools]
-    return [schools, f"Effectifs : constat de rentrée, source {', '.join(codes)}"]
+def _sources(agreements: list[dict], basis: dict, siret: str) -> list[str]:
+    """Name where the counts come from, when a charge of this tariff reads counts.
+
+    An approximation says so, with the reason for which it was accepted.
+    """
+    named = [f"Écoles inscrites : {', '.join(a['reference'] for a in agreements)}"]
+    if not any(c["metric"] != "schools" or c["model"] == "banded" for c in basis["charges"]):
+        return named
+    billable = {
+        s["pupils_source"]: s["pupils_billable"]
+        for a in agreements
+        for s in a["schools"]
+        if s["pupils_source"] and not s["excluded"]
+    }
+    labels = basis["facts"]["sources"]
+    reasons = [
+        acceptance["reason"]
+        for acceptance in basis["acceptances"]
+        if acceptance["code"] == "count_not_billable" and acceptance["siret"] in ("", siret)
+    ]
+    for code in sorted(billable):
+        if billable[code]:
+            named.append(f"Effectifs : {labels[code]}")
+        else:
+            why = "; ".join(dict.fromkeys(reasons))
+            named.append(f"Effectifs approchés : {labels[code]} ; acceptés, motif : {why}")
+    return named
 
 
 def _sentence(text: str) -> str:

@@ -33,6 +33,10 @@ VIEW_ALL = [
     "invoicing.titreline",
     "invoicing.titredocument",
     "invoicing.counter",
+    "invoicing.yearpool",
+    "invoicing.decideddeduction",
+    "invoicing.exclusion",
+    "invoicing.acceptance",
 ]
 EDITED_BY_GESTIONNAIRE = [
     "members.member",
@@ -49,6 +53,10 @@ EDITED_BY_GESTIONNAIRE = [
     "conventions.enrolment",
     "conventions.subscription",
     "conventions.deliveredunits",
+    "invoicing.yearpool",
+    "invoicing.decideddeduction",
+    "invoicing.exclusion",
+    "invoicing.acceptance",
 ]
 EDITED_BY_FINANCES = [
     "entsvc.datedtext",

@@ -8,14 +8,16 @@ from typing import Any
 
 from openpyxl import Workbook
 from openpyxl.cell import Cell, WriteOnlyCell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 
 A4 = 9
+HEADER_HEIGHT = 48  # points: three lines of a long heading
 EUROS, WHOLE, DAY, TEXT = '#,##0.00 "€"', "#,##0", "dd/mm/yyyy", "@"
-HEADER_FONT = Font(bold=True, color="FFFFFF")
+HEADER_FONT = Font(name="Calibri", size=11, bold=True, color="FFFFFF")
 HEADER_FILL = PatternFill("solid", fgColor="1F3864")
-TOTAL_FONT = Font(bold=True)
+TOTAL_FONT = Font(name="Calibri", size=11, bold=True)
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -49,6 +51,7 @@ def add_sheet(
     letters = [get_column_letter(index) for index in range(1, len(columns) + 1)]
     for letter, column in zip(letters, columns, strict=True):
         sheet.column_dimensions[letter].width = column.width
+    sheet.row_dimensions[1].height = HEADER_HEIGHT
     sheet.freeze_panes = "A2"
     sheet.auto_filter.ref = f"A1:{letters[-1]}{max(last, 2)}"
     sheet.page_setup.orientation = "landscape"
@@ -70,12 +73,14 @@ def add_sheet(
 
 
 def neutral(text: str) -> str:
-    """Return text that no spreadsheet takes for a formula, even once saved as CSV."""
+    """Return text that no spreadsheet takes for a formula, even once saved as CSV, nor refuses."""
+    text = ILLEGAL_CHARACTERS_RE.sub(" ", text)
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 def _header(sheet: Any, column: Column) -> Cell:
-    cell = WriteOnlyCell(sheet, column.heading)
+    cell = WriteOnlyCell(sheet, neutral(column.heading))
+    cell.data_type = "s"
     cell.font, cell.fill = HEADER_FONT, HEADER_FILL
     cell.alignment = Alignment(wrap_text=True, vertical="center")
     return cell

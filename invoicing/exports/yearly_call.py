@@ -39,7 +39,7 @@ def _summary(run: Run, lines: list[CallLine]) -> tuple[list[Column], Iterator[li
         amounts[line.call_id][line.charge] += line.amount
     columns = [
         Column("SIRET", 17),
-        Column("Membre", 40),
+        Column("Membre", 50),
         Column("Écoles", 9, WHOLE, summed=True),
         Column("Élèves", 9, WHOLE, summed=True),
         *(Column(label, 18, EUROS, summed=True) for label in labels.values()),
@@ -134,6 +134,7 @@ _ANOMALIES = [
     Column("Code", 20),
     Column("Bloquante", 11),
     Column("Message", 90),
+    Column("Acceptée, motif", 30),
 ]
 
 
@@ -146,6 +147,7 @@ def _anomalies(run: Run) -> Iterator[list[Any]]:
             anomaly.code,
             "oui" if anomaly.blocking else "non",
             anomaly.message,
+            anomaly.accepted,
         ]
 
 

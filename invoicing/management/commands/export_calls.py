@@ -27,7 +27,9 @@ class Command(BaseCommand):
         if run is None:
             raise CommandError(f"Aucun calcul {options['run']}.")
         try:
-            write_yearly_call(run, options["file"])
+            # Opened first: openpyxl leaves pieces behind when it can't open its target.
+            with options["file"].open("wb") as target:
+                write_yearly_call(run, target)
         except OSError as error:
             raise CommandError(f"{options['file']} ne peut pas être écrit : {error}.") from error
         record(

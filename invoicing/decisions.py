@@ -1,0 +1,33 @@
+"""What staff decided about a year's calls, as the assessment reads it."""
+
+from collections import defaultdict
+
+from conventions.assessment import Decisions
+from invoicing.models import Acceptance, DecidedDeduction, Exclusion, YearPool
+from tariffs import engine
+from tariffs.models import Schedule
+
+
+def decisions_for(schedule: Schedule, year: int) -> Decisions:
+    """Gather the pools, deductions, exclusions and acceptances of a schedule and school year."""
+    scope = {"schedule": schedule, "school_year": year}
+    deductions: dict[str, list[engine.Deduction]] = defaultdict(list)
+    for row in DecidedDeduction.objects.filter(**scope).select_related("debtor").order_by("pk"):
+        deductions[row.debtor.siret].append(engine.Deduction(label=row.label, amount=row.amount))
+    pools = YearPool.objects.filter(**scope).order_by("charge")
+    exclusions = Exclusion.objects.filter(**scope).select_related("school").order_by("pk")
+    accepted = Acceptance.objects.filter(**scope).select_related("debtor", "school").order_by("pk")
+    return Decisions(
+        pools={row.charge: row.amount for row in pools},
+        deductions={siret: tuple(items) for siret, items in deductions.items()},
+        exclusions={row.school.uai: row.reason for row in exclusions},
+        acceptances=tuple(
+            engine.Acceptance(
+                code=row.code,
+                reason=row.reason,
+                siret=row.debtor.siret if row.debtor else "",
+                uai=row.school.uai if row.school else "",
+            )
+            for row in accepted
+        ),
+    )

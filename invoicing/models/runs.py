@@ -1,0 +1,156 @@
+"""Campaign → run → call → line: what a calculation found, frozen with its basis."""
+
+from django.db import models
+from django.db.models import Q
+
+from entsvc.bulk import BulkManager
+from entsvc.fields import MoneyField, SchoolYearField
+from entsvc.triggers import protected
+from members.models import Member
+from tariffs.models import Adoption, Schedule
+
+
+class Campaign(models.Model):
+    """The calls of one schedule for one school year: rank 1 is the principal one."""
+
+    issuer_path = "schedule__issuer"
+
+    schedule = models.ForeignKey(Schedule, models.RESTRICT, verbose_name="barème", related_name="+")
+    school_year = SchoolYearField("année scolaire")
+    rank = models.PositiveSmallIntegerField(
+        "rang", default=1, help_text="1 pour la campagne principale, puis les complémentaires."
+    )
+
+    class Meta:
+        verbose_name = "campagne"
+        ordering = ["-school_year", "schedule", "rank"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["schedule", "school_year", "rank"],
+                name="campaign_once",
+                violation_error_message="Cette campagne existe déjà.",
+            ),
+            models.CheckConstraint(
+                condition=Q(rank__gte=1),
+                name="campaign_rank_positive",
+                violation_error_message="Le rang commence à 1.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        suffix = "" if self.rank == 1 else f", complémentaire n° {self.rank - 1}"
+        return f"{self.schedule.code} {self.school_year_label}{suffix}"
+
+
+@protected()
+class Run(models.Model):
+    """One calculation, with the frozen basis it read: never changed, repeated by another run."""
+
+    issuer_path = "campaign__schedule__issuer"
+
+    campaign = models.ForeignKey(Campaign, models.RESTRICT, verbose_name="campagne", related_name="runs")
+    adoption = models.ForeignKey(
+        Adoption, models.RESTRICT, verbose_name="adoption du tarif", related_name="+"
+    )
+    number = models.PositiveIntegerField("numéro du calcul")
+    computed_at = models.DateTimeField("calculé le", auto_now_add=True)
+    computed_by = models.CharField("calculé par", max_length=150)
+    total = MoneyField("total")
+    basis = models.JSONField("bases du calcul")
+    basis_sha256 = models.CharField("empreinte des bases", max_length=64)
+
+    class Meta:
+        verbose_name = "calcul"
+        ordering = ["-computed_at", "-pk"]
+        permissions = [("compute_run", "Peut lancer un calcul")]
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "number"], name="run_number_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign}, calcul {self.number}"
+
+
+@protected()
+class Call(models.Model):
+    """What one debtor owes according to a run."""
+
+    issuer_path = "run__campaign__schedule__issuer"
+
+    run = models.ForeignKey(Run, models.RESTRICT, verbose_name="calcul", related_name="calls")
+    debtor = models.ForeignKey(Member, models.RESTRICT, verbose_name="payeur", related_name="+")
+    siret = models.CharField("SIRET", max_length=14)
+    name = models.CharField("nom", max_length=200)
+    total = MoneyField("total")
+
+    class Meta:
+        verbose_name = "appel"
+        ordering = ["run", "siret"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "debtor"], name="call_once_per_debtor"),
+            models.CheckConstraint(condition=Q(total__gte=0), name="call_total_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.siret})"
+
+
+class LineFacts(models.Model):
+    """A printed line: quantity × unit price = amount, and the words of it."""
+
+    position = models.PositiveIntegerField("ordre")
+    charge = models.CharField("ligne tarifaire", max_length=20)
+    charge_label = models.CharField("libellé", max_length=150)
+    agreement = models.CharField("convention", max_length=50, blank=True)
+    uai = models.CharField("UAI", max_length=8, blank=True)
+    school = models.CharField("école", max_length=200, blank=True)
+    commune = models.CharField("commune", max_length=100, blank=True)
+    quantity = models.PositiveIntegerField("quantité")
+    unit = models.CharField("unité", max_length=50)
+    unit_price = models.DecimalField("prix unitaire", max_digits=12, decimal_places=4, null=True)
+    amount = MoneyField("montant")
+    explanation = models.CharField("explication", max_length=300)
+
+    objects = BulkManager()
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.explanation
+
+
+@protected()
+class CallLine(LineFacts):
+    """A line of a call."""
+
+    call = models.ForeignKey(Call, models.RESTRICT, verbose_name="appel", related_name="lines")
+
+    class Meta:
+        verbose_name = "ligne d'appel"
+        verbose_name_plural = "lignes d'appel"
+        ordering = ["call", "position"]
+
+
+@protected()
+class Anomaly(models.Model):
+    """What stands in the way of a call, or of the whole run when it names no call."""
+
+    run = models.ForeignKey(Run, models.RESTRICT, verbose_name="calcul", related_name="anomalies")
+    call = models.ForeignKey(
+        Call, models.RESTRICT, verbose_name="appel", related_name="anomalies", null=True
+    )
+    code = models.SlugField("code", max_length=30)
+    uai = models.CharField("UAI", max_length=8, blank=True)
+    message = models.TextField("message")
+    blocking = models.BooleanField("bloquante", default=True)
+    accepted = models.CharField("acceptée : motif", max_length=300, blank=True)
+
+    objects = BulkManager()
+
+    class Meta:
+        verbose_name = "anomalie"
+        ordering = ["run", "call", "pk"]
+
+    def __str__(self) -> str:
+        return self.message

@@ -1,0 +1,195 @@
+"""The counter, the bordereau and the titres it numbers, all sealed once issued.
+
+Titres have random keys so that lines are inserted before their titre, and titres before their bordereau:
+the parent seals its children (see `entsvc.triggers`).
+"""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+
+from entsvc.bulk import BulkManager
+from entsvc.fields import MoneyField
+from entsvc.models import StoredDocument
+from entsvc.triggers import protected
+from invoicing.models.runs import Call, Campaign, LineFacts, Run
+from members.models import Issuer, Member
+
+
+class Series(models.TextChoices):
+    """The numbered series of an issuer's budget in an exercice."""
+
+    TITRE = "titre", "Titres"
+    BORDEREAU = "bordereau", "Bordereaux de titres"
+
+
+class Counter(models.Model):
+    """The last number of a series: locked while numbers are taken, so that there is no gap."""
+
+    issuer_path = "issuer"
+
+    issuer = models.ForeignKey(Issuer, models.RESTRICT, verbose_name="émetteur", related_name="+")
+    budget = models.CharField("budget", max_length=2)
+    exercice = models.PositiveSmallIntegerField("exercice")
+    kind = models.CharField("série", max_length=20, choices=Series)
+    last_number = models.PositiveIntegerField("dernier numéro", default=0)
+    last_date = models.DateField("dernière date", null=True)
+
+    class Meta:
+        verbose_name = "compteur"
+        ordering = ["issuer", "budget", "exercice", "kind"]
+        constraints = [
+            models.UniqueConstraint(fields=["issuer", "budget", "exercice", "kind"], name="counter_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.issuer.code} {self.exercice} {self.get_kind_display()} : {self.last_number}"
+
+
+@protected()
+class Bordereau(models.Model):
+    """The numbered list that sends a batch of titres to the accountant."""
+
+    issuer_path = "issuer"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    issuer = models.ForeignKey(Issuer, models.RESTRICT, verbose_name="émetteur", related_name="+")
+    run = models.ForeignKey(Run, models.RESTRICT, verbose_name="calcul", related_name="bordereaux")
+    budget = models.CharField("budget", max_length=2)
+    exercice = models.PositiveSmallIntegerField("exercice")
+    number = models.PositiveIntegerField("numéro")
+    issued_on = models.DateField("date")
+    issued_at = models.DateTimeField("émis le", auto_now_add=True)
+    issued_by = models.CharField("émis par", max_length=150)
+    signatory = models.CharField("signataire", max_length=410)
+    count = models.PositiveIntegerField("nombre de titres")
+    total = MoneyField("total")
+
+    class Meta:
+        verbose_name = "bordereau"
+        verbose_name_plural = "bordereaux"
+        ordering = ["issuer", "-exercice", "-number"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["issuer", "budget", "exercice", "number"], name="bordereau_number_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.issuer.code} {self.exercice}, bordereau {self.number}"
+
+
+@protected(follow_up=("external_reference",), sealed_by="bordereau")
+class Titre(models.Model):
+    """A numbered claim. Its payload is a copy of all that its document says."""
+
+    class Kind(models.TextChoices):
+        TITRE = "titre", "Titre"
+        ANNULATION = "annulation", "Annulation"
+        REDUCTION = "reduction", "Réduction"
+
+    issuer_path = "issuer"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    bordereau = models.ForeignKey(
+        Bordereau, models.RESTRICT, verbose_name="bordereau", related_name="titres"
+    )
+    issuer = models.ForeignKey(Issuer, models.RESTRICT, verbose_name="émetteur", related_name="+")
+    budget = models.CharField("budget", max_length=2)
+    exercice = models.PositiveSmallIntegerField("exercice")
+    kind = models.CharField("nature", max_length=10, choices=Kind, default=Kind.TITRE)
+    number = models.PositiveIntegerField("numéro")
+    reference = models.CharField("référence", max_length=20)
+    issued_on = models.DateField("date d'émission")
+    campaign = models.ForeignKey(
+        Campaign, models.RESTRICT, verbose_name="campagne", related_name="titres"
+    )
+    call = models.OneToOneField(
+        Call, models.RESTRICT, verbose_name="appel", related_name="titre", null=True
+    )
+    debtor = models.ForeignKey(Member, models.RESTRICT, verbose_name="débiteur", related_name="+")
+    siret = models.CharField("SIRET", max_length=14)
+    debtor_name = models.CharField("nom du débiteur", max_length=200)
+    subject = models.CharField("objet", max_length=200)
+    total = MoneyField("total")
+    original = models.ForeignKey(
+        "self",
+        models.RESTRICT,
+        verbose_name="titre d'origine",
+        related_name="corrections",
+        null=True,
+    )
+    payload = models.JSONField("contenu figé")
+    external_reference = models.CharField(
+        "numéro attribué par le comptable",
+        max_length=50,
+        blank=True,
+        help_text="Numéro relu de la chaîne de l'État ou de la suite comptable.",
+    )
+
+    objects = BulkManager()
+
+    class Meta:
+        verbose_name = "titre"
+        ordering = ["issuer", "-exercice", "kind", "-number"]
+        permissions = [("issue_titre", "Peut émettre des titres")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["issuer", "budget", "exercice", "kind", "number"],
+                name="titre_number_once",
+            ),
+            models.UniqueConstraint(
+                fields=["campaign", "debtor"],
+                condition=Q(original__isnull=True),
+                name="titre_principal_once",
+                violation_error_message="Ce membre a déjà son titre dans cette campagne.",
+            ),
+            models.CheckConstraint(condition=Q(total__gt=0), name="titre_total_positive"),
+            models.CheckConstraint(condition=Q(number__gte=1), name="titre_number_positive"),
+            models.CheckConstraint(
+                condition=Q(kind="titre") | Q(original__isnull=False),
+                name="titre_correction_names_original",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reference} – {self.debtor_name}"
+
+
+@protected(sealed_by="titre")
+class TitreLine(LineFacts):
+    """A line of a titre."""
+
+    titre = models.ForeignKey(Titre, models.RESTRICT, verbose_name="titre", related_name="lines")
+
+    class Meta:
+        verbose_name = "ligne de titre"
+        verbose_name_plural = "lignes de titre"
+        ordering = ["titre", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["titre", "position"], name="titre_line_position_once")
+        ]
+
+
+@protected()
+class TitreDocument(models.Model):
+    """The stored document of a titre: one per role, written once."""
+
+    class Role(models.TextChoices):
+        PDF = "pdf", "Titre en PDF"
+
+    titre = models.ForeignKey(Titre, models.RESTRICT, verbose_name="titre", related_name="documents")
+    role = models.CharField("nature", max_length=10, choices=Role)
+    document = models.ForeignKey(
+        StoredDocument, models.RESTRICT, verbose_name="document", related_name="+"
+    )
+
+    class Meta:
+        verbose_name = "document de titre"
+        verbose_name_plural = "documents de titre"
+        ordering = ["titre", "role"]
+        constraints = [models.UniqueConstraint(fields=["titre", "role"], name="titre_document_once")]
+
+    def __str__(self) -> str:
+        return f"{self.titre.reference}.{self.role}"
