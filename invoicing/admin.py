@@ -279,11 +279,11 @@ class TitreFacts:
 @admin.register(Titre)
 class TitreAdmin(ConfirmedAction, TitreFacts, ScopedAdmin):
     list_display = [
-        "reference", "debtor_name", "subject", "total_euros", "issued_on", "bordereau",
+        "reference", "debtor_name", "campaign", "total_euros", "issued_on", "bordereau",
         "external_reference",
     ]  # fmt: skip
     list_filter = ["issuer", "exercice", "kind", "campaign"]
-    list_select_related = ["bordereau__issuer"]
+    list_select_related = ["bordereau__issuer", "campaign__schedule"]
     search_fields = ["reference", "debtor_name", "siret", "external_reference", "lines__uai"]
     fields = [
         "reference", "kind", "number", "exercice", "issued_on", "bordereau", "campaign", "debtor",

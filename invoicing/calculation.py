@@ -81,13 +81,23 @@ def _keep_calls(run: Run, results: list[engine.Result]) -> None:
         )
         for result in results
     ]
-    Call.objects.bulk_create(calls, batch_size=BATCH)
+    Call.objects.bulk_create(calls)
+    keys = dict(run.calls.order_by("siret").values_list("siret", "pk"))
+    for start in range(0, len(results), BATCH):
+        _keep_details(run, keys, results[start : start + BATCH])
+
+
+def _keep_details(run: Run, keys: dict[str, int], results: list[engine.Result]) -> None:
+    """Keep the lines and anomalies of some results: a few at a time, for the sake of memory."""
     lines, anomalies = [], []
-    for call, result in zip(calls, results, strict=True):
+    for result in results:
+        key = keys[result.member.siret]
         lines += [
-            CallLine(call=call, position=position, **vars(line))
+            CallLine(call_id=key, position=position, **vars(line))
             for position, line in enumerate(result.lines, start=1)
         ]
-        anomalies += [Anomaly(run=run, call=call, **vars(anomaly)) for anomaly in result.anomalies]
-    CallLine.objects.bulk_create(lines, batch_size=BATCH)
-    Anomaly.objects.bulk_create(anomalies, batch_size=BATCH)
+        anomalies += [
+            Anomaly(run_id=run.pk, call_id=key, **vars(anomaly)) for anomaly in result.anomalies
+        ]
+    CallLine.objects.bulk_create(lines)
+    Anomaly.objects.bulk_create(anomalies)

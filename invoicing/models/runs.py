@@ -83,6 +83,8 @@ class Call(models.Model):
     name = models.CharField("nom", max_length=200)
     total = MoneyField("total")
 
+    objects = BulkManager()
+
     class Meta:
         verbose_name = "appel"
         ordering = ["run", "siret"]
@@ -149,7 +151,8 @@ class Anomaly(models.Model):
     objects = BulkManager()
 
     class Meta:
-        verbose_name = "anomalie"
+        verbose_name = "anomalie ou avis"
+        verbose_name_plural = "anomalies et avis"
         ordering = ["run", "call", "pk"]
 
     def __str__(self) -> str:
