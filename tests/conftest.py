@@ -8,10 +8,17 @@ import socket
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.db.models.query import QuerySet
 from django.template import engines
+
+from tests.invoicing import scratch as scratch_database
+
+# A busy machine is no reason to fail a property.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 SEED = random.SystemRandom().randrange(10**6)
 shuffler = random.Random(SEED)
@@ -81,3 +88,28 @@ def media(settings, tmp_path):
     """Keep the documents of each test apart."""
     settings.MEDIA_ROOT = tmp_path / "media"
     return settings.MEDIA_ROOT
+
+
+@pytest.fixture(scope="session")
+def demonstration(tmp_path_factory):
+    """A database with the regimes and the Occitanie demonstration, computed twice; only to be copied.
+
+    Runs 1 and 2 are those of 2024-2025 (25 communes), run 3 that of 2020-2021 (3 communes).
+    """
+    template = scratch_database.make(tmp_path_factory.mktemp("demonstration"))
+    try:
+        made = template.run("-c", scratch_database.DEMONSTRATION)
+        assert made.returncode == 0, made.stderr
+        for year in ("2024-2025", "2024-2025", "2020-2021"):
+            template.json("compute_calls", "--schedule", "OCC-ENT-ECOLE", "--school-year", year)
+        yield template
+    finally:
+        template.drop()
+
+
+@pytest.fixture
+def scratch(demonstration, tmp_path):
+    """A copy of the demonstration for one test, that real processes share."""
+    database = scratch_database.copy(demonstration, tmp_path)
+    yield database
+    database.drop()
