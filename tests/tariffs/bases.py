@@ -102,3 +102,23 @@ def occitanie(price):
 
 def premier_degre(pool):
     return (charge("COMMUN", "pupils", "allocation", pool=pool, degree="premier"),)
+
+
+PER_PUPIL = charge("COMPTES", "pupils", price="6.00")
+PER_ACTIVE = charge("MAXICOURS", "active_pupils", price="6.00")
+PER_SCHOOL = charge("ECOLE", "schools", price="45.00")
+BY_BAND = charge("SITETV", "schools", "banded", bands=SITETV_BANDS)
+POOL = charge("COMMUN", "pupils", "allocation", pool="6500.00")
+
+
+def amounts(result):
+    return {line.charge: str(line.amount) for line in result.lines}
+
+
+def codes(result):
+    return sorted(anomaly.code for anomaly in result.anomalies)
+
+
+def spoken(text):
+    """Return a text with ordinary spaces, as a person reads it."""
+    return text.replace("\u00a0", " ").replace("\u202f", " ")
