@@ -9,6 +9,7 @@ SQLite loses triggers when a later migration remakes a table, and a trigger that
 can make that migration crash: they are dropped before migrating and installed again after.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +46,7 @@ def protected(
     return mark
 
 
+_PG_BODY = re.compile(r"FUNCTION (\w+)\(\).*?\$\$(.*?)\$\$", re.DOTALL)
 FROZEN: dict[type[models.Model], str] = {}
 
 
@@ -62,9 +64,20 @@ def frozen_when(condition: str) -> Callable[[type[models.Model]], type[models.Mo
 
 
 def missing(connection: BaseDatabaseWrapper) -> list[str]:
-    """Return the names of the triggers that should be installed and are not, sorted."""
-    expected = {name for model in _guarded() for name, _ in _statements(connection, model)}
-    return sorted(expected - _installed(connection))
+    """Return the names of the triggers and functions that are not installed as they should be, sorted.
+
+    One of the right name that would let more through counts as missing.
+    """
+    installed = _installed(connection)
+    expected = {name: sql for model in _guarded() for name, sql in _statements(connection, model)}
+    if connection.vendor == "postgresql":
+        # PostgreSQL words a trigger its own way, but for the function and arguments that end it.
+        wrong = [n for n, sql in expected.items() if not installed.get(n, "").endswith(_called(sql))]
+        bodies = _pg_function_bodies(connection)
+        sources = [_PG_FUNCTIONS, *(_pg_frozen_function(model) for model in FROZEN)]
+        functions = dict(_PG_BODY.findall("".join(sources)))
+        return sorted(wrong + [n for n, body in functions.items() if bodies.get(n) != body])
+    return sorted(name for name, sql in expected.items() if installed.get(name) != sql)
 
 
 def install(connection: BaseDatabaseWrapper, model: type[models.Model]) -> None:
@@ -112,14 +125,25 @@ def _guarded() -> set[type[models.Model]]:
     return {*PROTECTED, *FROZEN}
 
 
-def _installed(connection: BaseDatabaseWrapper) -> set[str]:
+def _installed(connection: BaseDatabaseWrapper) -> dict[str, str]:
     sql = {
-        "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
-        "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled = 'O'",
+        "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'",
+        "postgresql": "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger "
+        "WHERE NOT tgisinternal AND tgenabled = 'O'",
     }[connection.vendor]
     with connection.cursor() as cursor:
         cursor.execute(sql)
-        return {name for (name,) in cursor.fetchall()}
+        return dict(cursor.fetchall())
+
+
+def _pg_function_bodies(connection: BaseDatabaseWrapper) -> dict[str, str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace")
+        return dict(cursor.fetchall())
+
+
+def _called(sql: str) -> str:
+    return sql[sql.index("EXECUTE FUNCTION") :]
 
 
 def _drop_sql(connection: BaseDatabaseWrapper, name: str, table: str) -> str:

@@ -310,6 +310,30 @@ def test_all_the_triggers_are_there_after_the_migrations(db):
     assert triggers.missing(connection) == []
 
 
+WEAKER = {
+    "sqlite": (
+        "invoicing_titre_no_delete",
+        "CREATE TRIGGER invoicing_titre_no_delete BEFORE DELETE ON invoicing_titre WHEN 0 "
+        "BEGIN SELECT RAISE(ABORT, 'non'); END",
+    ),
+    "postgresql": (
+        "entsvc_refuse",
+        "CREATE OR REPLACE FUNCTION entsvc_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ "
+        "BEGIN RETURN OLD; END $$",
+    ),
+}
+
+
+def test_a_weaker_protection_of_the_right_name_counts_as_missing(db):
+    name, sql = WEAKER[connection.vendor]
+    if connection.vendor == "sqlite":
+        drop(name, "invoicing_titre")
+    execute(sql)
+    assert triggers.missing(connection) == [name]
+    triggers.install(connection, Titre)
+    assert triggers.missing(connection) == []
+
+
 def test_a_dropped_trigger_is_named_and_nothing_is_issued_without_it(db):
     world = a_world(members=1)
     drop("invoicing_titre_no_update", "invoicing_titre")
