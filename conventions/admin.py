@@ -3,21 +3,23 @@
 from django.contrib import admin
 
 from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription
-from entsvc.staff import StaffInline
-from members.access import ScopedAdmin
+from members.access import ScopedAdmin, ScopedInline
 
 
-class EnrolmentInline(StaffInline):
+class EnrolmentInline(ScopedInline):
     model = Enrolment
     autocomplete_fields = ["school"]
     per_page = 30
 
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("school", "convention")
 
-class SubscriptionInline(StaffInline):
+
+class SubscriptionInline(ScopedInline):
     model = Subscription
 
 
-class DeliveredUnitsInline(StaffInline):
+class DeliveredUnitsInline(ScopedInline):
     model = DeliveredUnits
 
 

@@ -26,11 +26,11 @@ UNKNOWN = (None, "", True)
 class Decisions:
     """What staff decided about a year's calls, gathered by the room above.
 
-    `pools`: euros to share out, by charge code. `deductions`: by the debtor's SIRET. `exclusions`: the
-    reason, by UAI.
+    `pools`: (euros to share out, reference that proves them), by charge code. `deductions`: by the
+    debtor's SIRET. `exclusions`: the reason, by UAI.
     """
 
-    pools: Mapping[str, Decimal] = field(default_factory=dict)
+    pools: Mapping[str, tuple[Decimal, str]] = field(default_factory=dict)
     deductions: Mapping[str, tuple[engine.Deduction, ...]] = field(default_factory=dict)
     exclusions: Mapping[str, str] = field(default_factory=dict)
     acceptances: tuple[engine.Acceptance, ...] = ()
@@ -57,11 +57,25 @@ def read_basis(schedule: Schedule, year: int, decisions: Decisions | None = None
     )
 
 
+def unused(decisions: Decisions, basis: Basis) -> list[engine.Anomaly]:
+    """Return, as notices, the decisions that changed nothing: often a wrong code or debtor."""
+    shared = {c.code for c in basis.charges if c.model == engine.ALLOCATION and c.pool_reference}
+    schools = {s.uai for m in basis.members for a in m.agreements for s in a.schools}
+    sirets = {member.siret for member in basis.members}
+    idle = [f"L'enveloppe {code} n'est lue par aucune ligne." for code in set(decisions.pools) - shared]
+    idle += [f"La déduction de {siret} est sans appel." for siret in set(decisions.deductions) - sirets]
+    idle += [
+        f"{uai}, écartée, n'est inscrite nulle part." for uai in set(decisions.exclusions) - schools
+    ]
+    return [engine.Anomaly("unused_decision", message, blocking=False) for message in sorted(idle)]
+
+
 def _with_pool(charge: engine.Charge, decisions: Decisions) -> engine.Charge:
     """Give an allocation the year's pool, unless the tariff fixes it."""
     if charge.model != engine.ALLOCATION or charge.pool is not None:
         return charge
-    return replace(charge, pool=decisions.pools.get(charge.code))
+    amount, reference = decisions.pools.get(charge.code, (None, ""))
+    return replace(charge, pool=amount, pool_reference=reference)
 
 
 def _covering(year: int, prefix: str = "") -> Q:
@@ -146,7 +160,7 @@ def _schools_by_convention(
     schools: dict[int, list[engine.School]] = defaultdict(list)
     for convention_id, school_id, uai, name, commune, degree, sector in rows:
         pupils, source, billable = counts.get(school_id, UNKNOWN)
-        active, _, _ = usages.get(school_id, UNKNOWN)
+        active, active_source, active_billable = usages.get(school_id, UNKNOWN)
         schools[convention_id].append(
             engine.School(
                 uai=uai,
@@ -158,6 +172,8 @@ def _schools_by_convention(
                 pupils_source=source,
                 pupils_billable=billable,
                 active_pupils=active,
+                active_source=active_source,
+                active_billable=active_billable,
                 excluded=exclusions.get(uai, ""),
             )
         )

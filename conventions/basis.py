@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, is_dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -25,7 +25,7 @@ class Basis:
 
     def as_json(self) -> dict:
         """Return the basis as JSON types; amounts and prices are strings."""
-        return json.loads(json.dumps(asdict(self), default=str))
+        return json.loads(json.dumps(self, default=_plain))
 
 
 def from_json(data: dict) -> Basis:
@@ -45,6 +45,11 @@ def fingerprint(data: dict) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _plain(value: Any) -> Any:
+    """Return what JSON has no word for: the fields of a dataclass, or the text of a price."""
+    return vars(value) if is_dataclass(value) else str(value)
+
+
 def _decimal(value: str | None) -> Decimal | None:
     return None if value is None else Decimal(value)
 
@@ -57,7 +62,7 @@ def _charge(item: dict) -> engine.Charge:
 
 def _member(item: dict) -> engine.Member:
     deductions = tuple(
-        engine.Deduction(label=d["label"], amount=Decimal(d["amount"])) for d in item["deductions"]
+        engine.Deduction(**{**d, "amount": Decimal(d["amount"])}) for d in item["deductions"]
     )
     agreements = tuple(_agreement(agreement) for agreement in item["agreements"])
     return engine.Member(**{**item, "agreements": agreements, "deductions": deductions})

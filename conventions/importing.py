@@ -2,11 +2,13 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from django.db.models import Model
+from django.db.models import Model, Prefetch
+from django.db.models.base import ModelState
 
 from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription
 from entsvc import school_year
@@ -24,9 +26,9 @@ from entsvc.tabular import Row
 from members import identifiers
 from members.models import Member, School
 from members.pending import pending_members, pending_schools
-from tariffs.models import Schedule
+from tariffs.models import Charge, Schedule
 
-CODE = re.compile(r"[A-Z0-9_-]{1,20}")
+CODE = re.compile(r"[A-Za-z0-9_-]{1,20}")
 BATCH = 1000
 FIELDS = ["party", "debtor", "signed_on", "ends_on", "first_year", "last_year", "status"]
 ENDS_TOO_EARLY = "La convention prend fin avant d'être signée."
@@ -34,7 +36,10 @@ ENDS_TOO_EARLY = "La convention prend fin avant d'être signée."
 
 @dataclass(frozen=True)
 class Record:
-    """A checked row; its schedule is checked against the database when applied."""
+    """A checked row, with its codes as the file writes them until they are known to the database.
+
+    No debtor, schools, options or units means that the file has no word on them.
+    """
 
     line: int
     party: str
@@ -82,14 +87,13 @@ def parse(row: Row, flag: Callable[[str, str, str], None]) -> Record:
     values = row.values
     if not values["reference"]:
         raise RowError("reference", "", "La référence est obligatoire.")
-    party = checked("siret_membre", values["siret_membre"], identifiers.check_siret)
     debtor = values.get("siret_debiteur", "")
     last = values["derniere_annee"]
     record = Record(
         line=row.line,
-        party=party,
-        debtor=checked("siret_debiteur", debtor, identifiers.check_siret) if debtor else party,
-        schedule=values["bareme"].upper(),
+        party=checked("siret_membre", values["siret_membre"], identifiers.check_siret),
+        debtor=checked("siret_debiteur", debtor, identifiers.check_siret) if debtor else "",
+        schedule=values["bareme"],
         reference=values["reference"][:50],
         signed_on=parse_date("date_signature", values["date_signature"]),
         ends_on=parse_date("date_fin", values["date_fin"]),
@@ -108,23 +112,20 @@ def parse(row: Row, flag: Callable[[str, str, str], None]) -> Record:
 def apply(records: list[Record], report: Report) -> None:
     """Create agreements, or bring the stored ones to what the file says.
 
-    An empty date erases nothing, and what the file has no column for (opening of access, end of an
-    enrolment, units of later years) stays.
+    What the file does not say stays: an empty cell (but that of the last year, which opens the
+    agreement), and what it has no column for (opening of access, end of an enrolment, units of later
+    years). A debtor or a list of schools that it does change is flagged.
     """
     kept = _of_known_schedules(records, report)
     schedules = {s.code: s for s in Schedule.objects.filter(code__in={r.schedule for r in kept})}
+    stored = _stored(schedules)
+    kept = list(_completed(_of_known_codes(kept, schedules), stored, report))
     schools = pending_schools({uai: r.line for r in kept for uai in r.schools}, report)
     members = pending_members({s: r.line for r in kept for s in (r.party, r.debtor)}, report)
-    stored = _stored(schedules)
     changes = Changes()
     for record in kept:
         existing = stored.get((record.schedule, record.reference))
-        if existing:
-            record = _completed(record, existing)
-        if _ends_before_signature(record):
-            report.refuse(record.line, "date_fin", f"{record.ends_on}", ENDS_TOO_EARLY)
-            continue
-        if existing and _snapshot(existing) == _wanted_snapshot(record):
+        if existing and _snapshot(existing) == _wanted_snapshot(record, existing):
             report.unchanged += 1
             continue
         if existing:
@@ -152,7 +153,7 @@ IMPORTER = Importer(
     ),
     aliases={},
     parse=parse,
-    key=lambda record: (record.schedule, record.reference),
+    key=lambda record: (record.schedule.upper(), record.reference),
     key_column="reference",
     apply=apply,
 )
@@ -167,21 +168,22 @@ def _schools(text: str) -> tuple[str, ...]:
 
 
 def _options(text: str) -> tuple[str, ...]:
-    codes = sorted(set(text.upper().split()))
+    codes = tuple(text.split())
     for code in codes:
         if not CODE.fullmatch(code):
             raise RowError("options", code, "Un code d'option compte au plus vingt caractères.")
-    return tuple(codes)
+    return codes
 
 
 def _units(text: str) -> tuple[tuple[str, int], ...]:
-    units = {}
-    for item in text.upper().split():
+    units, seen = [], set()
+    for item in text.split():
         code, _, quantity = item.partition("=")
-        if not CODE.fullmatch(code) or not quantity or code in units:
+        if not CODE.fullmatch(code) or not quantity or code.upper() in seen:
             raise RowError("unites", item, "Unités attendues sous la forme DEMIJOURNEE=3.")
-        units[code] = parse_count("unites", quantity)
-    return tuple(sorted(units.items()))
+        seen.add(code.upper())
+        units.append((code, parse_count("unites", quantity)))
+    return tuple(units)
 
 
 def _check_dates(record: Record, values: dict[str, str]) -> None:
@@ -196,31 +198,122 @@ def _ends_before_signature(record: Record) -> bool:
     return bool(record.signed_on and record.ends_on and record.ends_on < record.signed_on)
 
 
-def _completed(record: Record, existing: Convention) -> Record:
-    """Return the row with the stored dates where it has none."""
-    return replace(
-        record,
-        signed_on=record.signed_on or existing.signed_on,
-        ends_on=record.ends_on or existing.ends_on,
-    )
+class Spellings:
+    """Codes as they are written in the database, found whatever their case."""
+
+    def __init__(self) -> None:
+        self._codes: set[str] = set()
+        self._by_upper: dict[str, str] = {}
+
+    def add(self, code: str) -> None:
+        """Note a code; the last one added wins between two that only their case tells apart."""
+        self._codes.add(code)
+        self._by_upper[code.upper()] = code
+
+    def find(self, text: str) -> str:
+        """Return the code as stored, or in upper case when there is none."""
+        return text if text in self._codes else self._by_upper.get(text.upper(), text.upper())
 
 
 def _of_known_schedules(records: list[Record], report: Report) -> list[Record]:
-    known = set(Schedule.objects.order_by("code").values_list("code", flat=True))
+    known = Schedule.objects.order_by("code").values_list("code", flat=True)
+    spellings = Spellings()
+    for code in known:
+        spellings.add(code)
+    kept = []
     for record in records:
-        if record.schedule not in known:
+        record = replace(record, schedule=spellings.find(record.schedule))
+        if record.schedule in known:
+            kept.append(record)
+        else:
             message = f"Barème inconnu ; barèmes possibles : {', '.join(sorted(known))}."
             report.refuse(record.line, "bareme", record.schedule, message)
-    return [record for record in records if record.schedule in known]
+    return kept
+
+
+def _of_known_codes(records: list[Record], schedules: dict[str, Schedule]) -> Iterator[Record]:
+    """Spell options and units as the versions of the schedule do, the newest first."""
+    options: dict[str, Spellings] = defaultdict(Spellings)
+    units: dict[str, Spellings] = defaultdict(Spellings)
+    charges = Charge.objects.filter(version__schedule__in=schedules.values()).order_by("version", "code")
+    for schedule, code, option in charges.values_list("version__schedule__code", "code", "subscription"):
+        units[schedule].add(code)
+        if option:
+            options[schedule].add(option)
+    for record in records:
+        option, unit = options[record.schedule], units[record.schedule]
+        yield replace(
+            record,
+            options=tuple(sorted({option.find(code) for code in record.options})),
+            units=tuple(sorted((unit.find(code), quantity) for code, quantity in record.units)),
+        )
+
+
+def _completed(
+    records: Iterable[Record], stored: dict[tuple[str, str], Convention], report: Report
+) -> Iterator[Record]:
+    """Give each row what is stored where it says nothing, and flag what it changes of weight."""
+    for record in records:
+        existing = stored.get((record.schedule, record.reference))
+        told, record = record, _with_stored(record, existing)
+        if _ends_before_signature(record):
+            report.refuse(record.line, "date_fin", f"{record.ends_on}", ENDS_TOO_EARLY)
+            continue
+        if existing:
+            _flag_changes(told, existing, report)
+        yield record
+
+
+def _with_stored(record: Record, existing: Convention | None) -> Record:
+    if existing is None:
+        return replace(record, debtor=record.debtor or record.party)
+    return replace(
+        record,
+        debtor=record.debtor or existing.debtor.siret,
+        signed_on=record.signed_on or existing.signed_on,
+        ends_on=record.ends_on or existing.ends_on,
+        schools=record.schools or _schools_of(existing),
+        options=record.options or _options_of(existing),
+    )
+
+
+def _flag_changes(told: Record, existing: Convention, report: Report) -> None:
+    """Flag a change of debtor, one left behind by a change of party, and the schools taken out."""
+    old = f"{existing.debtor.name} ({existing.debtor.siret})".lstrip()
+    if told.debtor and told.debtor != existing.debtor.siret:
+        report.flag(told.line, "siret_debiteur", told.debtor, f"Le payeur change : c'était {old}.")
+    elif not told.debtor and told.party != existing.party.siret == existing.debtor.siret:
+        message = f"Le signataire change, le payeur reste {old} : donnez son SIRET s'il change aussi."
+        report.flag(told.line, "siret_debiteur", "", message)
+    gone = sorted(set(_schools_of(existing)) - set(told.schools))
+    if told.schools and gone:
+        message = f"Écoles retirées de la convention : {', '.join(gone)}."
+        report.flag(told.line, "ecoles", " ".join(told.schools), message)
 
 
 def _stored(schedules: dict[str, Schedule]) -> dict[tuple[str, str], Convention]:
     rows = (
         Convention.objects.filter(schedule__in=schedules.values())
         .select_related("schedule", "party", "debtor")
-        .prefetch_related("enrolments__school", "subscriptions", "units")
+        # Schools are joined: Django prefetches them by « id = 1 OR id = 2 … », too long for SQLite.
+        .prefetch_related(
+            Prefetch("enrolments", Enrolment.objects.select_related("school")), "subscriptions", "units"
+        )
     )
     return {(row.schedule.code, row.reference): row for row in rows}
+
+
+def _schools_of(convention: Convention) -> tuple[str, ...]:
+    return tuple(sorted({enrolment.school.uai for enrolment in convention.enrolments.all()}))
+
+
+def _options_of(convention: Convention) -> tuple[str, ...]:
+    return tuple(sorted({subscription.code for subscription in convention.subscriptions.all()}))
+
+
+def _units_of(convention: Convention) -> tuple[tuple[str, int], ...]:
+    units = convention.units.all()
+    return tuple(sorted((u.code, u.quantity) for u in units if u.school_year == convention.first_year))
 
 
 def _snapshot(convention: Convention) -> tuple:
@@ -231,20 +324,14 @@ def _snapshot(convention: Convention) -> tuple:
         convention.signed_on,
         convention.ends_on,
         (convention.first_year, convention.last_year),
-        tuple(sorted(e.school.uai for e in convention.enrolments.all())),
-        tuple(sorted(s.code for s in convention.subscriptions.all())),
-        tuple(
-            sorted(
-                (u.code, u.quantity)
-                for u in convention.units.all()
-                if u.school_year == convention.first_year
-            )
-        ),
+        _schools_of(convention),
+        _options_of(convention),
+        _units_of(convention),
         convention.status,
     )
 
 
-def _wanted_snapshot(record: Record) -> tuple:
+def _wanted_snapshot(record: Record, existing: Convention) -> tuple:
     return (
         record.party,
         record.debtor,
@@ -253,7 +340,7 @@ def _wanted_snapshot(record: Record) -> tuple:
         (record.first_year, record.last_year),
         record.schools,
         record.options,
-        record.units,
+        record.units or _units_of(existing),
         Convention.Status.IN_FORCE,
     )
 
@@ -268,11 +355,8 @@ def _plan(
 ) -> None:
     """Bring an agreement to what the file says, in memory, and note the rows it gains and loses."""
     new = convention.pk is None
-    moved = not new and convention.first_year != record.first_year
+    began = None if new else convention.first_year
     enrolments, subscriptions, units = _children(convention)
-    if moved:  # its rows began with it: they are named again below
-        changes.remove(enrolments + subscriptions + units)
-        enrolments, subscriptions, units = [], [], []
     convention.schedule = schedule
     convention.reference = record.reference
     convention.party, convention.debtor = members[record.party], members[record.debtor]
@@ -282,7 +366,13 @@ def _plan(
     (changes.create if new else changes.update).append(convention)
     changes.remove(e for e in enrolments if e.school.uai not in record.schools)
     changes.remove(s for s in subscriptions if s.code not in record.options)
-    changes.remove(u for u in units if u.school_year == record.first_year)
+    if began not in (None, record.first_year):
+        enrolments = [e for e in enrolments if e.school.uai in record.schools]
+        subscriptions = [s for s in subscriptions if s.code in record.options]
+        changes.enrolments += _moved(enrolments, "school_id", began, record, changes)
+        changes.subscriptions += _moved(subscriptions, "code", began, record, changes)
+    if record.units:
+        changes.remove(u for u in units if u.school_year in (began, record.first_year))
     enrolled, subscribed = {e.school.uai for e in enrolments}, {s.code for s in subscriptions}
     years = {"convention": convention, "first_year": record.first_year}
     changes.enrolments += [
@@ -297,6 +387,23 @@ def _plan(
         )
         for code, quantity in record.units
     ]
+
+
+def _moved(
+    rows: list[Model], name: str, began: int, record: Record, changes: Changes
+) -> Iterator[Model]:
+    """Make the rows that began with an agreement begin with it again, all else kept."""
+    there = {getattr(row, name) for row in rows if row.first_year == record.first_year}
+    for row in rows:
+        ended = row.last_year is not None and row.last_year < record.first_year
+        if row.first_year != began or ended:
+            continue
+        changes.remove([row])
+        if getattr(row, name) not in there:
+            again = copy(row)
+            again.pk, again.first_year = None, record.first_year
+            again._state = ModelState()
+            yield again
 
 
 def _children(

@@ -1,19 +1,56 @@
 """How commands speak: one JSON document on standard output, words for people on standard error."""
 
 import json
+import re
+import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from entsvc.french import integer, plural
 from entsvc.importing import Finding, Importer, Report, run_import
 from entsvc.journal import command_actor
 from entsvc.tabular import UnreadableFile
 
+# What argparse says of wrong arguments; the last one covers the messages that are ours, in French.
+_SAID = (
+    (r"the following arguments are required: (.*)", r"il manque : \1"),
+    (r"unrecognized arguments: (.*)", r"arguments inconnus : \1"),
+    (r"ambiguous option: (.*) could match (.*)", r"option ambiguë \1, pour \2"),
+    (r"argument (.*?): expected one argument", r"\1 attend une valeur"),
+    (r"argument (.*?): ignored explicit argument (.*)", r"\1 ne prend pas de valeur (\2)"),
+    (r"argument (.*?): invalid choice: (.*) \(choose from (.*)\)", r"\1 : \2 n'est pas parmi \3"),
+    (r"argument (.*?): invalid \w+ value: (.*)", r"\1 : valeur incorrecte \2"),
+    (r"argument (.*?): (.*)", r"\1 : \2"),
+)
+
+
+def said_in_french(message: str) -> str:
+    """Return what argparse says of wrong arguments in French, or as it is when it says something new."""
+    for pattern, french in _SAID:
+        match = re.fullmatch(pattern, message, re.DOTALL)
+        if match:
+            return match.expand(french)
+    return message
+
 
 class JsonCommand(BaseCommand):
     """A command with `--json`; exit code 1 when nothing was applied, 2 for wrong arguments."""
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """Let the parser say in French what is wrong with the arguments."""
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+
+        def error(message: str) -> None:
+            if not parser.called_from_command_line:
+                raise CommandError(f"Arguments faux : {said_in_french(message)}")
+            parser.print_usage(sys.stderr)
+            parser.exit(2, f"{parser.prog} : arguments faux : {said_in_french(message)}\n")
+
+        parser.error = error
+        return parser
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add `--json`."""
@@ -59,17 +96,22 @@ class ImportCommand(JsonCommand):
 
 
 def _words(report: Report) -> list[str]:
-    head = (
-        f"{report.file} : {report.rows} lignes, {report.created} créées, {report.updated} modifiées, "
-        f"{report.unchanged} inchangées, {len(report.refused)} refusées, "
-        f"{len(report.flagged)} à vérifier"
+    counts = (
+        plural(report.rows, "ligne"),
+        plural(report.created, "créée"),
+        plural(report.updated, "modifiée"),
+        plural(report.unchanged, "inchangée"),
+        plural(len(report.refused), "refusée"),
+        f"{integer(len(report.flagged))} à vérifier",
     )
+    head = f"{report.file} : {', '.join(counts)}"
     tail = [" (essai : rien n'est écrit)"] if report.dry_run else [""]
     refused = [_finding("refusée", finding) for finding in report.refused]
     shown = report.flagged[:20]
     flagged = [_finding("à vérifier", finding) for finding in shown]
     if len(report.flagged) > len(shown):
-        flagged.append(f"  … et {len(report.flagged) - len(shown)} autres à vérifier (voir --json)")
+        others = plural(len(report.flagged) - len(shown), "autre")
+        flagged.append(f"  … et {others} à vérifier (voir --json)")
     return [head + tail[0], *refused, *flagged]
 
 

@@ -5,7 +5,7 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,14 @@ class UnreadableFile(Exception):
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table: its number in the file (the header is line 1) and its text values."""
+    """One line of a table: its number in the file (the header is line 1) and its text values.
+
+    `beyond` holds what stands right of the last named column, by its rank: nobody can tell what it is.
+    """
 
     line: int
     values: dict[str, str]
+    beyond: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,12 +65,20 @@ def read_table(path: Path) -> Table:
     twice = {name for name in columns if name and columns.count(name) > 1}
     if twice:
         raise UnreadableFile(f"Colonne en double dans {path.name} : {', '.join(sorted(twice))}.")
-    return Table(columns, [Row(number, _named(columns, cells)) for number, cells in numbered])
+    while columns and not columns[-1]:
+        columns.pop()
+    rows = [Row(number, _named(columns, cells), _beyond(columns, cells)) for number, cells in numbered]
+    return Table(columns, rows)
 
 
 def _named(columns: list[str], cells: list[str]) -> dict[str, str]:
     padded = cells + [""] * (len(columns) - len(cells))
     return {name: cell for name, cell in zip(columns, padded, strict=False) if name}
+
+
+def _beyond(columns: list[str], cells: list[str]) -> dict[int, str]:
+    first = len(columns)
+    return {rank: cell for rank, cell in enumerate(cells[first:], start=first + 1) if cell}
 
 
 def _csv_lines(content: bytes, name: str) -> Iterator[tuple[int, list[str]]]:

@@ -54,6 +54,9 @@ def parse(row: Row, flag: Callable[[str, str, str], None]) -> Record:
     kind, sector = values["type_etablissement"], values["statut_public_prive"]
     if sector.lower() not in SECTORS:
         raise RowError("statut_public_prive", sector, "Secteur attendu : Public ou Privé.")
+    if not sector:
+        message = "Secteur inconnu : sans lui, l'école bloquera son appel."
+        flag("statut_public_prive", "", message)
     degree = DEGREES.get(kind.lower(), School.Degree.OTHER)
     levels = (values.get("ecole_maternelle", ""), values.get("ecole_elementaire", ""))
     school = School(

@@ -48,14 +48,19 @@ def parse(row: Row, flag: Callable[[str, str, str], None]) -> Record:
     if None not in (record.pupils, record.active_pupils) and record.active_pupils > record.pupils:
         message = f"Plus d'élèves actifs que d'élèves ({record.pupils})."
         raise RowError("eleves_actifs", str(record.active_pupils), message)
-    if record.pupils is None and record.active_pupils is None:
+    if _is_blank(record):
         flag("eleves", "", "Aucun effectif : une case vide n'efface rien.")
     return record
 
 
 def apply(records: list[Record], report: Report) -> None:
-    """Record the headcount and the usage of each school, year and source."""
-    kept = _of_known_sources(records, report)
+    """Record the headcount and the usage of each school, year and source.
+
+    A row without any count leaves everything as it is, and makes no pending school.
+    """
+    known = _of_known_sources(records, report)
+    kept = [record for record in known if not _is_blank(record)]
+    report.unchanged += len(known) - len(kept)
     schools = pending_schools({record.uai: record.line for record in kept}, report)
     heads = plan_changes(
         Headcount,
@@ -87,6 +92,10 @@ IMPORTER = Importer(
     key_column="uai",
     apply=apply,
 )
+
+
+def _is_blank(record: Record) -> bool:
+    return record.pupils is None and record.active_pupils is None
 
 
 def _of_known_sources(records: list[Record], report: Report) -> list[Record]:

@@ -402,7 +402,7 @@ def test_the_pool_of_the_year_goes_to_the_allocation_that_has_none():
         {"code": "FIXE", "pool": Decimal("2000.00"), **allocation},
     )
     enrolled(schedule)
-    pools = {"ANNUELLE": Decimal("6500.00"), "FIXE": Decimal("1.00")}
+    pools = {"ANNUELLE": (Decimal("6500.00"), "état"), "FIXE": (Decimal("1.00"), "état")}
 
     with_pools = read_basis(schedule, 2024, Decisions(pools=pools))
 

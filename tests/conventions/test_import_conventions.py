@@ -4,15 +4,18 @@ import datetime as dt
 from itertools import permutations
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription
 from members.models import Member, School
 from tests.factories import (
+    ChargeFactory,
     HeadcountSourceFactory,
     MemberFactory,
     ScheduleFactory,
     SchoolFactory,
+    VersionFactory,
     valid_siret,
 )
 from tests.members import files
@@ -129,23 +132,26 @@ def test_the_same_file_twice_changes_nothing(tmp_path, known):
 
 
 @pytest.mark.parametrize(
-    ("column", "value"),
+    ("column", "value", "flagged"),
     [
-        ("siret_membre", valid_siret(2)),
-        ("siret_debiteur", valid_siret(2)),
-        ("date_signature", "2023-06-16"),
-        ("date_fin", "2026-08-31"),
-        ("premiere_annee", "2022-2023"),
-        ("derniere_annee", "2025-2026"),
-        ("ecoles", "0310891A 0341301E"),
-        ("ecoles", "0310891A"),
-        ("options", ""),
-        ("options", "ACCOMPAGNEMENT FORMATION"),
-        ("unites", "DEMIJOURNEE=4"),
-        ("unites", "DEMIJOURNEE=3 TABLETTE=1"),
+        ("siret_debiteur", valid_siret(2), True),
+        ("date_signature", "2023-06-16", False),
+        ("date_fin", "2026-08-31", False),
+        ("premiere_annee", "2022-2023", False),
+        ("premiere_annee", "2024-2025", False),
+        ("derniere_annee", "2025-2026", False),
+        ("ecoles", "0310891A 0341301E", True),
+        ("ecoles", "0310891A", True),
+        ("ecoles", "0310891A 0312522Y 0341301E", False),
+        ("options", "FORMATION", False),
+        ("options", "ACCOMPAGNEMENT FORMATION", False),
+        ("unites", "DEMIJOURNEE=4", False),
+        ("unites", "DEMIJOURNEE=3 TABLETTE=1", False),
     ],
 )
-def test_a_changed_row_brings_the_agreement_to_what_the_file_says(tmp_path, known, column, value):
+def test_a_changed_row_brings_the_agreement_to_what_the_file_says(
+    tmp_path, known, column, value, flagged
+):
     run("import_conventions", conventions(tmp_path, changed(EPCI, column, value)))
     wanted = snapshot()
     Convention.objects.all().delete()
@@ -153,17 +159,165 @@ def test_a_changed_row_brings_the_agreement_to_what_the_file_says(tmp_path, know
 
     outcome = run("import_conventions", conventions(tmp_path, changed(EPCI, column, value)))
 
-    assert outcome.counts == (1, 0, 1, 0, 0, 0)
+    assert outcome.counts == (1, 0, 1, 0, 0, 0 + flagged)
+    assert outcome.flagged == ([(2, column, value)] if flagged else [])
     assert snapshot() == wanted
 
 
-@pytest.mark.parametrize("column", ["date_signature", "date_fin"])
-def test_a_blank_date_never_overwrites(tmp_path, known, column):
-    run("import_conventions", conventions(tmp_path, SAUBENS))
+WHOLE = changed(changed(EPCI, "siret_debiteur", valid_siret(2)), "date_fin", "2026-08-31")
+SAID = ["date_signature", "date_fin", "ecoles", "options", "unites", "siret_debiteur"]
+
+
+@pytest.mark.parametrize("column", SAID)
+def test_a_blank_cell_never_overwrites(tmp_path, known, column):
+    run("import_conventions", conventions(tmp_path, WHOLE))
     before = snapshot()
-    outcome = run("import_conventions", conventions(tmp_path, changed(SAUBENS, column, "")))
+    outcome = run("import_conventions", conventions(tmp_path, changed(WHOLE, column, "")))
     assert outcome.report["unchanged"] == 1
+    assert "ecoles" not in dict(finding[1:] for finding in outcome.flagged)
     assert snapshot() == before
+
+
+@pytest.mark.parametrize("column", SAID)
+def test_a_blank_cell_stays_as_stored_while_another_changes(tmp_path, known, column):
+    run("import_conventions", conventions(tmp_path, changed(WHOLE, "derniere_annee", "2029-2030")))
+    wanted = snapshot()
+    Convention.objects.all().delete()
+    run("import_conventions", conventions(tmp_path, WHOLE))
+    row = changed(changed(WHOLE, "derniere_annee", "2029-2030"), column, "")
+    assert run("import_conventions", conventions(tmp_path, row)).report["updated"] == 1
+    assert snapshot() == wanted
+
+
+def test_a_file_without_the_column_of_the_debtor_leaves_the_debtor(tmp_path, known):
+    run("import_conventions", conventions(tmp_path, WHOLE))
+    before = snapshot()
+    header, row = HEADER.removesuffix(";siret_debiteur"), WHOLE.rpartition(";")[0]
+    outcome = run("import_conventions", conventions(tmp_path, row, header=header))
+    assert outcome.counts == (1, 0, 0, 1, 0, 0)
+    assert snapshot() == before
+
+
+def test_another_debtor_is_taken_and_the_old_one_told(tmp_path, known):
+    run("import_conventions", conventions(tmp_path, WHOLE))
+    Member.objects.filter(siret=valid_siret(2)).update(name="Commune payeuse")
+    row = changed(WHOLE, "siret_debiteur", valid_siret(1))
+    outcome = run("import_conventions", conventions(tmp_path, row))
+    assert outcome.flagged == [(2, "siret_debiteur", valid_siret(1))]
+    assert f"Commune payeuse ({valid_siret(2)})" in outcome.report["flagged"][0]["message"]
+    assert Convention.objects.get().debtor.siret == valid_siret(1)
+    assert not run("import_conventions", conventions(tmp_path, row)).flagged
+
+
+def test_the_schools_taken_out_are_told(tmp_path, known):
+    run("import_conventions", conventions(tmp_path, EPCI))
+    row = changed(EPCI, "ecoles", "0341301E")
+    outcome = run("import_conventions", conventions(tmp_path, row))
+    assert outcome.flagged == [(2, "ecoles", "0341301E")]
+    assert "0310891A, 0312522Y" in outcome.report["flagged"][0]["message"]
+    assert [e.school.uai for e in Enrolment.objects.select_related("school").order_by("pk")] == [
+        "0341301E"
+    ]
+
+
+def test_the_debtor_does_not_follow_a_change_of_party_without_a_word(tmp_path, known):
+    run("import_conventions", conventions(tmp_path, SAUBENS))
+    row = changed(SAUBENS, "siret_membre", valid_siret(2))
+    outcome = run("import_conventions", conventions(tmp_path, row))
+    saubens = Convention.objects.get()
+    assert (saubens.party.siret, saubens.debtor.siret) == (valid_siret(2), "21310533100010")
+    assert outcome.flagged == [(2, "siret_debiteur", "")]
+    assert not run("import_conventions", conventions(tmp_path, row)).flagged
+
+
+@pytest.mark.parametrize("first_year", ["2022-2023", "2024-2025"])
+@pytest.mark.parametrize("blank", [True, False])
+def test_another_first_year_keeps_what_staff_entered(tmp_path, known, first_year, blank):
+    run("import_conventions", conventions(tmp_path, EPCI))
+    opened = dt.date(2023, 11, 6)
+    Enrolment.objects.filter(school__uai="0310891A").update(opened_on=opened, last_year=2025)
+    DeliveredUnits.objects.create(
+        convention=Convention.objects.get(), school_year=2025, code="DEMIJOURNEE", quantity=7
+    )
+    row = changed(EPCI, "premiere_annee", first_year)
+    for column in ("ecoles", "options", "unites") if blank else ():
+        row = changed(row, column, "")
+
+    run("import_conventions", conventions(tmp_path, row))
+
+    year = int(first_year[:4])
+    enrolments = Enrolment.objects.order_by("school__uai")
+    assert list(enrolments.values_list("school__uai", "first_year", "last_year", "opened_on")) == [
+        ("0310891A", year, 2025, opened),
+        ("0312522Y", year, None, None),
+    ]
+    assert snapshot()["subscriptions"] == [f"('ENT-2', 'ACCOMPAGNEMENT', {year})"]
+    delivered = 2023 if blank else year
+    assert snapshot()["units"] == [
+        ("ENT-2", delivered, "DEMIJOURNEE", 3),
+        ("ENT-2", 2025, "DEMIJOURNEE", 7),
+    ]
+
+
+def test_codes_are_found_whatever_their_case_and_stored_as_the_tariff_spells_them(tmp_path, known):
+    version = VersionFactory(schedule=ScheduleFactory(code="Ent-minuscule"))
+    ChargeFactory(version=version, code="demijournee", subscription="Formation")
+    row = changed(EPCI, "bareme", "ENT-MINUSCULE")
+    row = changed(row, "options", "FORMATION formation inconnue")
+    row = changed(row, "unites", "DemiJournee=2 autre=1")
+    path = conventions(tmp_path, row)
+
+    assert run("import_conventions", path).counts == (1, 1, 0, 0, 0, 0)
+
+    assert Convention.objects.get().schedule.code == "Ent-minuscule"
+    assert [s.code for s in Subscription.objects.order_by("code")] == ["Formation", "INCONNUE"]
+    assert snapshot()["units"] == [("ENT-2", 2023, "AUTRE", 1), ("ENT-2", 2023, "demijournee", 2)]
+    assert run("import_conventions", path).counts == (1, 0, 0, 1, 0, 0)
+
+
+def test_codes_of_another_schedule_are_not_lent(tmp_path, known):
+    ChargeFactory(subscription="accompagnement")
+    run("import_conventions", conventions(tmp_path, EPCI))
+    assert Subscription.objects.get().code == "ACCOMPAGNEMENT"
+
+
+def test_the_same_reference_in_another_case_of_the_schedule_is_a_twin(tmp_path, known):
+    twin = changed(SAUBENS, "bareme", "occ-ent-ecole")
+    outcome = run("import_conventions", conventions(tmp_path, SAUBENS, twin))
+    assert [finding[:2] for finding in outcome.refused] == [(2, "reference"), (3, "reference")]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_the_number_of_queries_does_not_depend_on_the_number_of_rows(
+    tmp_path, known, again, django_assert_num_queries
+):
+    def rows(first, count):
+        numbers = range(first, first + count)
+        made = [changed(WHOLE, "reference", f"{first}-{number}") for number in numbers]
+        if again:
+            run("import_conventions", conventions(tmp_path, *made))
+            made = [
+                changed(changed(row, "ecoles", "0341301E"), "siret_debiteur", valid_siret(1))
+                for row in made
+            ]
+        return conventions(tmp_path, *made)
+
+    run("import_conventions", conventions(tmp_path, WHOLE))
+    path = rows(1, 2)
+    with CaptureQueriesContext(connection) as few:
+        run("import_conventions", path)
+    path = rows(100, 60)
+    with django_assert_num_queries(len(few)):
+        run("import_conventions", path)
+
+
+def test_a_refused_row_makes_nothing_pending(tmp_path, known):
+    run("import_conventions", conventions(tmp_path, SAUBENS))
+    early = changed(changed(SAUBENS, "date_signature", ""), "date_fin", "2024-01-01")
+    early = changed(early, "siret_debiteur", valid_siret(9))
+    outcome = run("import_conventions", conventions(tmp_path, early))
+    assert outcome.refused == [(2, "date_fin", "2024-01-01")]
+    assert not Member.objects.filter(siret=valid_siret(9)).exists()
 
 
 def test_a_date_that_contradicts_a_stored_one_is_refused(tmp_path, known):

@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, ManagementUtility, call_command
 
+from entsvc.french import NO_BREAK
 from members.models import Member
 from tests.factories import valid_siret
 
@@ -36,7 +37,7 @@ def called(path, **options):
 @pytest.mark.django_db
 def test_words_go_to_standard_output_without_json(members_file):
     out, err = called(members_file(f"{valid_siret(1)};Un;commune", "x;Deux;commune"))
-    assert "2 lignes, 1 créées" in out
+    assert f"2{NO_BREAK}lignes, 1{NO_BREAK}créée, 0{NO_BREAK}modifiée" in out
     assert "ligne 3 refusée : siret « x »" in out
     assert not err
 
@@ -45,7 +46,7 @@ def test_words_go_to_standard_output_without_json(members_file):
 def test_words_go_to_standard_error_with_json(members_file):
     out, err = called(members_file(f"{valid_siret(1)};Un;commune"), json=True)
     assert json.loads(out)["created"] == 1
-    assert "1 créées" in err
+    assert f"1{NO_BREAK}ligne, 1{NO_BREAK}créée, " in err
 
 
 @pytest.mark.django_db
@@ -61,7 +62,7 @@ def test_a_long_list_to_check_is_cut_for_people_and_whole_in_json(members_file):
     out, err = called(path, json=True)
     assert len(json.loads(out)["flagged"]) == 30
     assert err.count("à vérifier :") == 20
-    assert "10 autres" in err
+    assert f"10{NO_BREAK}autres à vérifier" in err
 
 
 @pytest.mark.django_db
@@ -95,6 +96,32 @@ def test_wrong_arguments_exit_with_2(command, arguments, capsys):
         ManagementUtility(["manage.py", command, *arguments]).execute()
     assert stop.value.code == 2
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["import_members"], "il manque : FICHIER"),
+        (["import_members", "a.csv", "--inconnu"], "arguments inconnus : --inconnu"),
+        (["import_members", "a.csv", "--js", "--verbosity"], "attend une valeur"),
+        (["import_members", "a.csv", "--verbosity", "9"], "n'est pas parmi 0, 1, 2, 3"),
+        (["import_members", "a.csv", "--verbosity", "x"], "valeur incorrecte 'x'"),
+        (["compute_calls", "--schedule", "X", "--school-year", "2024"], "--school-year : "),
+    ],
+)
+def test_wrong_arguments_are_told_in_french(arguments, said, capsys):
+    with pytest.raises(SystemExit) as stop:
+        ManagementUtility(["manage.py", *arguments]).execute()
+    assert stop.value.code == 2
+    words = capsys.readouterr().err
+    assert said in words
+    assert "error" not in words
+    assert "argument " not in words
+
+
+def test_wrong_arguments_from_code_are_told_in_french_too():
+    with pytest.raises(CommandError, match="il manque : FICHIER"):
+        call_command("import_members")
 
 
 @pytest.mark.parametrize(

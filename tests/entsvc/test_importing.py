@@ -87,6 +87,14 @@ def test_a_missing_column_is_told_with_those_that_were_read(imported):
         imported("siret;adresse", f"{ONE};ici")
 
 
+def test_a_row_wider_than_the_header_is_refused(imported):
+    report = imported("siret;nom;", f"{ONE};Un;;", f"{TWO};Deux;;trop", f"{THREE};Trois;trop")
+    assert (report.rows, report.created) == (3, 1)
+    found = [(f.line, f.field, f.value) for f in report.refused]
+    assert found == [(3, "colonne 4", "trop"), (4, "colonne 3", "trop")]
+    assert report.refused[0].message.startswith("Cellule en trop")
+
+
 def test_findings_come_in_the_order_of_the_lines(imported):
     report = imported(
         "siret;nom", f"{TWO};Deux", f"{ONE};faux", f"{THREE};", f"{TWO};Encore", f"{ONE};faux"

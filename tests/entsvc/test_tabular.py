@@ -86,6 +86,15 @@ def test_a_short_line_is_completed_and_a_column_without_name_ignored(table):
     assert values(table("a;;b;c\n1;x;2\n")) == [{"a": "1", "b": "2", "c": ""}]
 
 
+def test_cells_right_of_the_last_named_column_are_kept_apart(table, workbook):
+    for read in (
+        table("a;b;;\n1;2;;\n3;4;;5\n"),
+        workbook(["a", "b"], ["1", "2"], ["3", "4", None, "5"]),
+    ):
+        assert values(read) == [{"a": "1", "b": "2"}, {"a": "3", "b": "4"}]
+        assert [row.beyond for row in read.rows] == [{}, {4: "5"}]
+
+
 def test_nothing_is_converted(table):
     assert values(table("a\n007\n")) == [{"a": "007"}]
 

@@ -162,7 +162,13 @@ def test_a_bad_row_is_refused_with_line_field_and_value_and_stops_no_other(
 
 
 @pytest.mark.parametrize(
-    ("column", "value"), [("etat", "A FERMER"), ("SIREN_SIRET", ""), ("SIREN_SIRET", "21120288800042")]
+    ("column", "value"),
+    [
+        ("etat", "A FERMER"),
+        ("SIREN_SIRET", ""),
+        ("SIREN_SIRET", "21120288800042"),
+        ("Statut_public_prive", ""),
+    ],
 )
 def test_what_deserves_a_look_is_flagged_not_refused(tmp_path, column, value):
     outcome = run("import_annuaire", annuaire(tmp_path, changed(PETIT_PRINCE, column, value)))
@@ -283,8 +289,8 @@ def test_the_import_is_written_in_the_journal(tmp_path):
 def test_the_annuaire_of_a_whole_region(tmp_path):
     outcome = run("import_annuaire", REGION)
 
-    # 258 rows without SIRET and 6 with a wrong one; three UAI are given twice each.
-    assert outcome.counts == (6240, 6234, 0, 0, 6, 264)
+    # 258 rows without SIRET, 6 with a wrong one, 149 without sector; three UAI are given twice each.
+    assert outcome.counts == (6240, 6234, 0, 0, 6, 413)
     assert Counter(value for _, _, value in outcome.refused) == {
         "0311631E": 2,
         "0342266D": 2,
@@ -297,4 +303,4 @@ def test_the_annuaire_of_a_whole_region(tmp_path):
     assert School.objects.filter(degree="college").count() == 651
     assert School.objects.filter(degree="premier").count() == 4579
     assert School.objects.get(uai="0310891A").commune_name == "Saubens"
-    assert run("import_annuaire", REGION).counts == (6240, 0, 0, 6234, 6, 264)
+    assert run("import_annuaire", REGION).counts == (6240, 0, 0, 6234, 6, 413)

@@ -99,6 +99,13 @@ def test_a_blank_never_overwrites_and_is_flagged(tmp_path, schools):
     assert snapshot() == before
 
 
+def test_a_row_without_any_count_makes_no_pending_school(tmp_path):
+    outcome = run("import_headcounts", counts(tmp_path, "0341301E;2024-2025;;;DEPP", PETIT_PRINCE))
+    assert outcome.counts == (2, 1, 0, 1, 0, 2)
+    assert outcome.flagged == [(2, "eleves", ""), (3, "uai", "0310891A")]
+    assert [school.uai for school in School.objects.order_by("pk")] == ["0310891A"]
+
+
 def test_years_and_sources_stand_side_by_side(tmp_path, schools):
     run("import_headcounts", counts(tmp_path, COLLEGE))
     outcome = run(
