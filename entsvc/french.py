@@ -6,6 +6,7 @@ Pure functions of the standard library and num2words: no Django, no locale, no c
 import re
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 from num2words import num2words
 
@@ -85,7 +86,7 @@ def amount_in_words(amount: Decimal) -> str:
     whole, cents = divmod(int(amount * 100), 100)
     spoken = [_euros_in_words(whole)] if whole or not cents else []
     if cents:
-        spoken.append(f"{num2words(cents, lang='fr')} {'centime' if cents == 1 else 'centimes'}")
+        spoken.append(f"{_in_words(cents)} {'centime' if cents == 1 else 'centimes'}")
     return " et ".join(spoken)
 
 
@@ -171,7 +172,12 @@ def _refuse_unspeakable(amount: Decimal) -> None:
 def _euros_in_words(whole: int) -> str:
     # num2words says "un million euros": after a million or a milliard, French wants "d'euros".
     linked = "d'euros" if whole and whole % 1_000_000 == 0 else "euros"
-    return f"{num2words(whole, lang='fr')} {'euro' if whole < 2 else linked}"
+    return f"{_in_words(whole)} {'euro' if whole < 2 else linked}"
+
+
+@lru_cache(maxsize=4096)  # small amounts come back from titre to titre, and num2words is slow
+def _in_words(number: int) -> str:
+    return num2words(number, lang="fr")
 
 
 def lower_first(text: str) -> str:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from django.db import transaction
 from django.db.models import Max
 
-from conventions.assessment import read_basis
+from conventions.assessment import read_basis, unused
 from conventions.basis import Basis, fingerprint, from_json
 from entsvc import journal, school_year
 from entsvc.french import euros
@@ -18,20 +18,31 @@ from tariffs.models import Schedule
 BATCH = 2000
 
 
+class SupplementaryRefused(Exception):
+    """Computed like the principal campaign, a supplementary one would bill everyone twice."""
+
+
 def compute_run(*, schedule: Schedule, year: int, actor: str, rank: int = 1) -> Run:
     """Compute the calls of a schedule for a school year and keep them as a new run.
 
-    Raises tariffs.adoption.NotAdopted when no act adopted a tariff for that year: nothing is kept.
+    Raises tariffs.adoption.NotAdopted when no act adopted a tariff for that year, SupplementaryRefused
+    for a rank beyond 1: nothing is kept.
     """
+    if rank != 1:
+        raise SupplementaryRefused(
+            "Une campagne complémentaire n'appelle que ce qui ne l'est pas encore : elle ne sait pas "
+            "encore se calculer."
+        )
     with transaction.atomic():
         campaign, _ = Campaign.objects.get_or_create(schedule=schedule, school_year=year, rank=rank)
         # Two runs asked for at once take their numbers one after the other.
         campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
-        basis = read_basis(schedule, year, decisions_for(schedule, year))
+        decisions = decisions_for(schedule, year)
+        basis = read_basis(schedule, year, decisions)
         results = basis.assess()
         run = _keep_run(campaign, basis, results, actor)
         _keep_calls(run, results)
-        _keep_notices(run, basis, results)
+        _keep_notices(run, basis, results, unused(decisions, basis))
         journal.record(
             actor=actor,
             action="compute",
@@ -60,9 +71,11 @@ def _keep_run(campaign: Campaign, basis: Basis, results: list[engine.Result], ac
     )
 
 
-def _keep_notices(run: Run, basis: Basis, results: list[engine.Result]) -> None:
+def _keep_notices(
+    run: Run, basis: Basis, results: list[engine.Result], idle: list[engine.Anomaly]
+) -> None:
     """Keep what concerns the whole run: the notices of its charges, or the absence of agreements."""
-    found = engine.notices(basis.charges, results)
+    found = engine.notices(basis.charges, results) + idle
     if not results:
         message = f"Aucune convention en vigueur ne couvre {school_year.label(basis.school_year)}."
         found.append(engine.Anomaly("no_agreement", message))

@@ -12,13 +12,14 @@ def decisions_for(schedule: Schedule, year: int) -> Decisions:
     """Gather the pools, deductions, exclusions and acceptances of a schedule and school year."""
     scope = {"schedule": schedule, "school_year": year}
     deductions: dict[str, list[engine.Deduction]] = defaultdict(list)
-    for row in DecidedDeduction.objects.filter(**scope).select_related("debtor").order_by("pk"):
-        deductions[row.debtor.siret].append(engine.Deduction(label=row.label, amount=row.amount))
+    for row in DecidedDeduction.objects.filter(**scope).select_related("debtor", "act").order_by("pk"):
+        reference = f"{row.reason} – {row.act}" if row.act else row.reason
+        deductions[row.debtor.siret].append(engine.Deduction(row.label, row.amount, reference))
     pools = YearPool.objects.filter(**scope).order_by("charge")
     exclusions = Exclusion.objects.filter(**scope).select_related("school").order_by("pk")
     accepted = Acceptance.objects.filter(**scope).select_related("debtor", "school").order_by("pk")
     return Decisions(
-        pools={row.charge: row.amount for row in pools},
+        pools={row.charge: (row.amount, row.reason) for row in pools},
         deductions={siret: tuple(items) for siret, items in deductions.items()},
         exclusions={row.school.uai: row.reason for row in exclusions},
         acceptances=tuple(

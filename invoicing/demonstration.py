@@ -3,7 +3,7 @@
 import shutil
 import tomllib
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -70,8 +70,11 @@ class DemoRefused(Exception):
     """The database holds something else than the demonstration: nothing was touched."""
 
 
-def start_afresh() -> None:
-    """Remove the embedded database of a former demonstration; raise DemoRefused for any other."""
+def start_afresh() -> str:
+    """Put away the embedded database of a former demonstration; raise DemoRefused for any other.
+
+    One in which somebody worked since is kept beside, under the name returned; else it is removed.
+    """
     if connection.introspection.table_names():
         if not _is_demo():
             raise DemoRefused(
@@ -80,10 +83,22 @@ def start_afresh() -> None:
             )
         if connection.vendor != "sqlite":
             raise DemoRefused("La démonstration est déjà dans cette base : donnez-en une vide.")
-        connection.close()
-        path = Path(connection.settings_dict["NAME"])
-        for suffix in ("", "-wal", "-shm"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        return _put_away()
+    return ""
+
+
+def _put_away() -> str:
+    touched = JournalEntry.objects.exclude(actor=ACTOR).exists()
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    path = Path(connection.settings_dict["NAME"])
+    kept = path.with_name(f"{path.stem}-{datetime.now():%Y%m%d-%H%M%S}{path.suffix}")
+    if touched:
+        path.rename(kept)
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    return str(kept) if touched else ""
 
 
 def build(folder: Path) -> list[dict[str, Any]]:

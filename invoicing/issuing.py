@@ -128,9 +128,11 @@ def _drafts(
     calls: list[Call], run: Run, head: Letterhead
 ) -> list[tuple[Call, list[CallLine], dict[str, Any]]]:
     lines = defaultdict(list)
-    for line in CallLine.objects.filter(call__run=run).order_by("call", "position"):
+    facts = CallLine.objects.filter(call__run=run).order_by("call_id", "position")
+    # Plain rows: as model instances, the lines of a large campaign would fill the memory.
+    for line in facts.values_list("call_id", *LINE_FACTS, named=True).iterator():
         lines[line.call_id].append(line)
-    agreements = {member["siret"]: member["agreements"] for member in run.basis["members"]}
+    members = {member["siret"]: member for member in run.basis["members"]}
     return [
         (
             call,
@@ -139,7 +141,7 @@ def _drafts(
                 head=head,
                 call=call,
                 basis=run.basis,
-                agreements=agreements[call.siret],
+                member=members[call.siret],
                 lines=lines[call.pk],
             ),
         )
@@ -178,16 +180,16 @@ def _number_and_write(
         count=len(drafts),
         total=sum(call.total for call, _, _ in drafts),
     )
-    lines: list[TitreLine] = []
-    for (call, call_lines, payload), number in zip(drafts, numbers, strict=True):
-        titre = _titre(call, payload, number, bordereau, head, campaign)
-        issued.titres.append(titre)
-        lines += [
-            TitreLine(titre=titre, **{name: getattr(line, name) for name in LINE_FACTS})
-            for line in call_lines
-        ]
-    TitreLine.objects.bulk_create(lines, batch_size=BATCH)
-    Titre.objects.bulk_create(issued.titres, batch_size=BATCH)
+    issued.titres = [
+        _titre(call, payload, number, bordereau, head, campaign)
+        for (call, _, payload), number in zip(drafts, numbers, strict=True)
+    ]
+    for start in range(0, len(drafts), BATCH):  # a few at a time, for the sake of memory
+        batch = zip(issued.titres[start : start + BATCH], drafts[start : start + BATCH], strict=True)
+        TitreLine.objects.bulk_create(
+            [_titre_line(titre, line) for titre, (_, lines, _) in batch for line in lines]
+        )
+    Titre.objects.bulk_create(issued.titres)
     bordereau.save(force_insert=True)
     issued.bordereau = bordereau
     journal.record(
@@ -198,6 +200,10 @@ def _number_and_write(
     )
 
 
+def _titre_line(titre: Titre, line: CallLine) -> TitreLine:
+    return TitreLine(titre_id=titre.pk, **{name: getattr(line, name) for name in LINE_FACTS})
+
+
 def _titre(
     call: Call,
     payload: dict[str, Any],
@@ -206,7 +212,7 @@ def _titre(
     head: Letterhead,
     campaign: Campaign,
 ) -> Titre:
-    reference = reference_of(bordereau.issuer.code, bordereau.exercice, number)
+    reference = reference_of(bordereau.issuer.code, bordereau.exercice, number, bordereau.budget)
     return Titre(
         bordereau=bordereau,
         issuer=bordereau.issuer,

@@ -3,6 +3,7 @@
 State: décret 2012-1246 art. 24 and 117–118, loi 2010-1658 art. 55, CRPA L.212-1. Local: CGCT L.1617-5.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -51,6 +52,7 @@ BY_REGIME = {
         "issuer.budget": "Émetteur : libellé du budget",
         "accountant.codique": "Comptable assignataire : codique",
         "accountant.hours": "Comptable assignataire : horaires",
+        "accountant.payment_url": "Comptable assignataire : paiement en ligne",
         "imputation.account": "Barème : nature",
         "imputation.function": "Barème : fonction",
         "imputation.product": "Barème : code produit local",
@@ -65,11 +67,31 @@ DEBTOR = {
 }
 
 
-def missing_for_issuer(facts: Mapping[str, Any], regime: str, texts: Mapping[str, str]) -> list[str]:
-    """Return the fields of issuer, schedule, accountant, signatory and texts still to fill."""
-    absent = [label for key, label in {**ISSUER, **BY_REGIME[regime]}.items() if not facts.get(key)]
+PLACEHOLDER = re.compile(r"à compléter|à remplacer|fictif|exemple|example", re.IGNORECASE)
+
+
+def missing_for_issuer(
+    facts: Mapping[str, Any], regime: str, texts: Mapping[str, str], *, specimen: bool = False
+) -> list[str]:
+    """Return the fields of issuer, schedule, accountant, signatory and texts still to fill.
+
+    What the project ships to be replaced counts as missing, but on a specimen, which says so.
+    """
+    labels = {**ISSUER, **BY_REGIME[regime]}
+    absent = [label for key, label in labels.items() if not facts.get(key)]
+    if not specimen:
+        absent += [label for key, label in labels.items() if _is_placeholder(facts.get(key))]
     absent += [f"Textes légaux : {code}" for code in REQUIRED_TEXTS if not texts.get(code)]
     return absent
+
+
+def _is_placeholder(value: Any) -> bool:
+    """Tell what stands for a real value: a SIRET or an IBAN of zeros, or words that say so."""
+    if not isinstance(value, str) or not value:
+        return False
+    digits = value[4:] if value.startswith("FR") else value
+    zeros = len(value) > 8 and set(digits) == {"0"}
+    return zeros or PLACEHOLDER.search(value) is not None
 
 
 def missing_for_debtor(debtor: Member) -> list[str]:

@@ -56,12 +56,14 @@ def take_numbers(*, issuer: Issuer, exercice: int, kind: Series, count: int, on:
     return iter(range(first, first + count))
 
 
-def reference_of(issuer_code: str, exercice: int, number: int) -> str:
+def reference_of(issuer_code: str, exercice: int, number: int, budget: str = "00") -> str:
     """Return the reference of a titre, at most 20 characters, unique for the issuer: OCC-2025-000012.
 
+    A budget other than the main one is part of it, since it has a series of its own: OCC01-2025-000012.
     Length and alphabet are those that PES v2 and Chorus Pro share for an invoice number.
     """
-    return f"{issuer_code}-{exercice}-{number:06d}"
+    series = "" if budget == "00" else budget
+    return f"{issuer_code}{series}-{exercice}-{number:06d}"
 
 
 def payment_reference(reference: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Q
 
 from entsvc import texts as dated_texts
-from entsvc.french import amount_in_words, integer, plural, price
+from entsvc.french import amount_in_words, euros, integer, plural, price
 from invoicing.mentions import TEXT_CODES, missing_for_issuer
 from invoicing.models import Call, CallLine, LineFacts, Titre
 from invoicing.numbering import IssueRefused, payment_reference
@@ -54,13 +54,16 @@ def letterhead(
         "vat": schedule.vat,
         "imputation": _imputation(schedule, issuer.regime),
     }
-    absent = missing_for_issuer(_flat(facts, schedule, accountant), issuer.regime, texts)
+    specimen = signatory.is_fictitious or accountant.is_fictitious
+    absent = missing_for_issuer(
+        _flat(facts, schedule, accountant), issuer.regime, texts, specimen=specimen
+    )
     if absent:
         raise IssueRefused(f"Mentions obligatoires à compléter : {' ; '.join(absent)}.")
     values = {"tribunal": issuer.tribunal, "emetteur": issuer.name, "comptable": accountant.name}
     return Letterhead(
         regime=issuer.regime,
-        specimen=signatory.is_fictitious or accountant.is_fictitious,
+        specimen=specimen,
         facts=facts,
         texts={
             code: dated_texts.fill(texts[code], values) if code in texts else "" for code in TEXT_CODES
@@ -69,13 +72,13 @@ def letterhead(
 
 
 def draft(
-    *, head: Letterhead, call: Call, basis: dict, agreements: list[dict], lines: list[CallLine]
+    *, head: Letterhead, call: Call, basis: dict, member: dict, lines: list[CallLine]
 ) -> dict[str, Any]:
     """Return the payload of a call's titre, but for its numbers (see `numbered`).
 
-    `basis` is the frozen basis of the run, `agreements` the debtor's part of it.
+    `basis` is the frozen basis of the run, `member` the debtor's part of it.
     """
-    debtor = call.debtor
+    debtor, agreements = call.debtor, member["agreements"]
     return {
         **head.facts,
         "debtor": {
@@ -90,7 +93,11 @@ def draft(
             "party": ", ".join(sorted({a["party"] for a in agreements} - {""})),
         },
         "subject": basis["facts"]["subject"],
-        "foundations": [_sentence(a["title"]) for a in agreements] + head.facts["foundations"],
+        "foundations": [
+            *(_sentence(a["title"]) for a in agreements),
+            *head.facts["foundations"],
+            *_references(basis, member, lines),
+        ],
         "charges": _charges(basis, lines),
         "sources": _sources(agreements, basis, debtor.siret),
         "total": str(call.total),
@@ -245,6 +252,19 @@ def _charges(basis: dict, lines: Iterable[LineFacts]) -> list[dict[str, str]]:
     return charges
 
 
+def _references(basis: dict, member: dict, lines: list[CallLine]) -> list[str]:
+    """Return what proves the pools shared out and the deductions printed on these lines."""
+    printed = {line.charge for line in lines}
+    pools = [c for c in basis["charges"] if c["pool_reference"] and c["code"] in printed]
+    return [
+        *(
+            f"{c['label']}, {euros(Decimal(c['pool']))} à répartir : {c['pool_reference']}"
+            for c in pools
+        ),
+        *(f"{d['label']} : {d['reference']}" for d in member["deductions"] if d["reference"]),
+    ]
+
+
 def _sources(agreements: list[dict], basis: dict, siret: str) -> list[str]:
     """Name where the counts come from, when a charge of this tariff reads counts.
 
@@ -253,12 +273,11 @@ def _sources(agreements: list[dict], basis: dict, siret: str) -> list[str]:
     named = [f"Écoles inscrites : {', '.join(a['reference'] for a in agreements)}"]
     if not any(c["metric"] != "schools" or c["model"] == "banded" for c in basis["charges"]):
         return named
-    billable = {
-        s["pupils_source"]: s["pupils_billable"]
-        for a in agreements
-        for s in a["schools"]
-        if s["pupils_source"] and not s["excluded"]
-    }
+    billable = {}
+    for school in (s for a in agreements for s in a["schools"] if not s["excluded"]):
+        billable[school["pupils_source"]] = school["pupils_billable"]
+        billable[school["active_source"]] = school["active_billable"]
+    billable.pop("", None)
     labels = basis["facts"]["sources"]
     reasons = [
         acceptance["reason"]

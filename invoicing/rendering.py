@@ -24,17 +24,25 @@ def without_document(titres: QuerySet[Titre]) -> QuerySet[Titre]:
     return titres.filter(~Exists(stored)).order_by("issuer", "exercice", "kind", "number")
 
 
-def render_missing(titres: QuerySet[Titre]) -> Iterator[Titre]:
+def render_missing(titres: QuerySet[Titre], failures: list[str] | None = None) -> Iterator[Titre]:
     """Render and store the missing documents one by one, yielding each titre done.
 
-    Each is stored as soon as it is drawn, outside any transaction of the caller.
+    Each is stored as soon as it is drawn, outside any transaction of the caller. Given a list of
+    `failures`, a titre that can't be drawn or stored adds a French message to it and stops no other.
     """
     keys = list(without_document(titres).values_list("pk", flat=True))
     for start in range(0, len(keys), CHUNK):
         batch = Titre.objects.prefetch_related("lines").in_bulk(keys[start : start + CHUNK])
         for key in keys[start : start + CHUNK]:
-            _store(batch[key], draw(batch[key]))
-            yield batch[key]
+            titre = batch[key]
+            try:
+                _store(titre, draw(titre))
+            except Exception as error:
+                if failures is None:
+                    raise
+                failures.append(f"{titre.reference} : PDF à produire de nouveau ({error}).")
+            else:
+                yield titre
 
 
 def draw(titre: Titre) -> bytes:

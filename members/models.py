@@ -17,7 +17,7 @@ class Issuer(models.Model):
 
     issuer_path = "pk"
 
-    code = models.SlugField("code", max_length=8, unique=True)
+    code = models.SlugField("code", max_length=6, unique=True)
     name = models.CharField("dénomination", max_length=200)
     regime = models.CharField("régime", max_length=5, choices=Regime)
     siret = models.CharField("SIRET", max_length=14, validators=[identifiers.validate_siret])

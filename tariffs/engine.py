@@ -148,7 +148,9 @@ def _doubtful(
     for result in results:
         siret = result.member.siret
         for school in (s for a in result.member.agreements for s in a.billed):
-            approximate = charge.metric == PUPILS and not school.pupils_billable
+            approximate = (charge.metric == PUPILS and not school.pupils_billable) or (
+                charge.metric == ACTIVE_PUPILS and not school.active_billable
+            )
             if school.uai in twice or (
                 approximate and not _reason("count_not_billable", siret, school.uai, acceptances)
             ):
@@ -193,6 +195,9 @@ def _check_school(
     if not school.degree:
         message = f"{school.uai} est absente de l'annuaire : importez-le ou corrigez ce code."
         result.report(Anomaly("school_unknown", message, school.uai))
+    elif not school.sector:
+        message = f"Le secteur de {_named(school)}, public ou privé, n'est pas connu : complétez-le."
+        result.report(Anomaly("sector_unknown", message, school.uai))
     elif charges and not any(
         _subscribed(charge, agreement) and _in_scope(charge, school, agreement) for charge in charges
     ):
@@ -228,6 +233,12 @@ def _quantity(charge: Charge, school: School, result: Result, year: int) -> int 
             f"{plural(school.pupils, 'élève')}."
         )
         result.report(Anomaly("usage_above_count", message, school.uai))
+    if not school.active_billable:
+        message = (
+            f"L'usage de {_named(school)} ({school.active_source}) est une approximation : "
+            "remplacez-le par le relevé de l'année."
+        )
+        result.report(Anomaly("count_not_billable", message, school.uai))
     return school.active_pupils
 
 

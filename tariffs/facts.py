@@ -37,6 +37,7 @@ class Charge:
     subscription: str = ""
     bands: tuple[Band, ...] = ()
     notice: str = ""
+    pool_reference: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class School:
     pupils_source: str = ""
     pupils_billable: bool = True
     active_pupils: int | None = None
+    active_source: str = ""
+    active_billable: bool = True
     excluded: str = ""
 
 
@@ -85,6 +88,7 @@ class Deduction:
 
     label: str
     amount: Decimal
+    reference: str = ""
 
 
 @dataclass(frozen=True)

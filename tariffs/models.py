@@ -15,6 +15,7 @@ from entsvc.fields import MoneyField, SchoolYearField
 from entsvc.triggers import frozen_when, protected
 from members.models import Act, Issuer, School
 from tariffs.bands import band_problems
+from tariffs.engine import DEDUCTION
 
 
 class Schedule(models.Model):
@@ -184,6 +185,8 @@ class Charge(models.Model):
         if self.version_id and self.version.is_adopted:
             raise ValidationError(FROZEN)
         problems: dict[str, Any] = {}
+        if self.code.upper() == DEDUCTION:
+            problems["code"] = f"Le code {DEDUCTION} est réservé aux déductions décidées."
         if self.model == self.Model.UNIT and self.unit_price is None:
             problems["unit_price"] = "Ce modèle demande un prix unitaire."
         if self.model != self.Model.UNIT and self.unit_price is not None:

@@ -77,6 +77,7 @@ class AccountantFactory(factory.django.DjangoModelFactory):
     phone = "05 00 00 00 00"
     email = "comptable@example.org"
     hours = "du lundi au vendredi"
+    payment_url = "https://www.payfip.gouv.fr/"
     iban = "FR1420041010050500013M02606"
     bic = "BDFEFRPPCCT"
     valid_from = dt.date(2020, 1, 1)

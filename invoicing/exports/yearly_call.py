@@ -10,7 +10,9 @@ from openpyxl import Workbook
 from openpyxl.utils import get_column_letter
 
 from invoicing.exports.workbook import DAY, EUROS, TEXT, WHOLE, Column, Formula, add_sheet
+from invoicing.mentions import missing_for_debtor
 from invoicing.models import Call, CallLine, Run, Titre
+from tariffs.engine import DEDUCTION
 
 FIXED = 4
 
@@ -33,6 +35,8 @@ def write_yearly_call(run: Run, target: Path | BinaryIO) -> None:
 def _summary(run: Run, lines: list[CallLine]) -> tuple[list[Column], Iterator[list[Any]]]:
     """Return one row per member: schools, pupils, an amount per charge, their sum by formula."""
     labels = {line.charge: line.charge_label for line in lines}
+    if DEDUCTION in labels:  # each has its own label, in the detail
+        labels[DEDUCTION] = "Déductions décidées"
     charges = list(labels)
     amounts: dict[int, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     for line in lines:
@@ -63,7 +67,7 @@ def _summary_rows(
     )
     titres = {titre.debtor_id: titre for titre in _titres(run)}
     schools = {member["siret"]: _schools(member) for member in run.basis["members"]}
-    for call in run.calls.order_by("siret"):
+    for call in run.calls.select_related("debtor").order_by("siret"):
         titre = titres.get(call.debtor_id)
         counts = [school["pupils"] for school in schools[call.siret]]
         known = [count for count in counts if count is not None]
@@ -87,11 +91,16 @@ def _titres(run: Run) -> Any:
 def _state(call: Call, titre: Titre | None, blocked: set[int]) -> str:
     if titre:
         return "Émis" if titre.call_id == call.pk else "Émis (autre calcul)"
-    return "Bloqué" if call.pk in blocked else "À émettre"
+    if call.pk in blocked:
+        return "Bloqué"
+    if not call.total:
+        return "Montant nul"
+    return "À compléter" if missing_for_debtor(call.debtor) else "À émettre"
 
 
 def _schools(member: dict) -> list[dict]:
-    return [school for agreement in member["agreements"] for school in agreement["schools"]]
+    """Return the schools that are billed: not those that staff left out."""
+    return [s for agreement in member["agreements"] for s in agreement["schools"] if not s["excluded"]]
 
 
 _DETAIL = [
@@ -161,6 +170,8 @@ _COUNTS = [
     Column("Élèves", 10, WHOLE, summed=True),
     Column("Source", 12),
     Column("Élèves actifs", 10, WHOLE, summed=True),
+    Column("Source des actifs", 12),
+    Column("Écartée, motif", 30),
 ]
 
 
@@ -178,15 +189,17 @@ def _counts(run: Run) -> Iterator[list[Any]]:
                     school["pupils"],
                     school["pupils_source"],
                     school["active_pupils"],
+                    school["active_source"],
+                    school["excluded"],
                 ]
 
 
-_FACTS = [Column("Base", 30), Column("Valeur", 90, TEXT)]
+_FACTS = [Column("Base", 30), Column("Valeur", 90, TEXT), Column("Montant", 14, '#,##0.00## "€"')]
 
 
 def _facts(run: Run) -> Iterator[list[Any]]:
     facts = run.basis["facts"]
-    yield from (
+    words = (
         ["Barème", f"{facts['schedule']} – {facts['schedule_name']}"],
         ["Année scolaire", run.campaign.school_year_label],
         ["Version du tarif", facts["version"]],
@@ -195,12 +208,29 @@ def _facts(run: Run) -> Iterator[list[Any]]:
         ["Calculé par", run.computed_by],
         ["Empreinte des bases", run.basis_sha256],
     )
+    yield from ([*row, None] for row in words)
     for charge in run.basis["charges"]:
-        price = charge["unit_price"] or charge["pool"] or ""
-        yield [f"Ligne {charge['code']}", f"{charge['label']} {price}".strip()]
+        yield from _charge_facts(charge)
+    for acceptance in run.basis["acceptances"]:
+        yield ["Approximation acceptée", acceptance["reason"], None]
     for member in run.basis["members"]:
         for agreement in member["agreements"]:
             yield [
                 f"Convention {agreement['reference']}",
                 f"{member['name']} : {agreement['title']}",
+                None,
             ]
+        for deduction in member["deductions"]:
+            words = f"{member['name']} : {deduction['label']}, {deduction['reference']}"
+            yield ["Déduction", words, -Decimal(deduction["amount"])]
+
+
+def _charge_facts(charge: dict) -> Iterator[list[Any]]:
+    """Return a row per price of a charge: its own, or one per band."""
+    name = f"Ligne {charge['code']}"
+    price = charge["unit_price"] or charge["pool"]
+    words = f"{charge['label']} – {charge['pool_reference']}".removesuffix(" – ")
+    yield [name, words, Decimal(price) if price else None]
+    for band in charge["bands"]:
+        words = f"{charge['label']}, de {band['lower']} à {band['upper']}"
+        yield [name, words, Decimal(band["price"])]

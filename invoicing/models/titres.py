@@ -139,6 +139,7 @@ class Titre(models.Model):
                 fields=["issuer", "budget", "exercice", "kind", "number"],
                 name="titre_number_once",
             ),
+            models.UniqueConstraint(fields=["issuer", "kind", "reference"], name="titre_reference_once"),
             models.UniqueConstraint(
                 fields=["campaign", "debtor"],
                 condition=Q(original__isnull=True),

@@ -69,11 +69,13 @@ def test_every_list_opens_and_searches_for_the_administrator(client, issued):
 
 
 @pytest.mark.parametrize("role", ["gestionnaire", "finances", "lecture"])
-def test_a_role_opens_exactly_what_it_may_view(client, occ, role):
+def test_a_role_opens_exactly_what_it_may_view(client, rf, occ, role):
     user = account(role, issuers=[occ.issuer])
     client.force_login(user)
+    request = rf.get("/")
+    request.user = user
     for model in REGISTERED:
-        may_view = user.has_perm(f"{model._meta.app_label}.view_{model._meta.model_name}")
+        may_view = admin.site.get_model_admin(model).has_view_permission(request)
         assert client.get(list_url(model)).status_code == (200 if may_view else 403), model
 
 

@@ -17,7 +17,7 @@ from invoicing.payload import letterhead
 from members.models import Accountant, HeadcountSource, Issuer, Member, School, Signatory
 from tariffs.models import Adoption, Charge, Schedule, Version
 from tests.factories import ConventionFactory, EnrolmentFactory
-from tests.invoicing.world import ISSUED_ON
+from tests.invoicing.world import ISSUED_ON, a_world
 
 MONEY = r"\d+\.\d\d"
 DEMO = ("--schedule", "OCC-ENT-ECOLE", "--school-year", "2024-2025")
@@ -452,3 +452,24 @@ def test_an_issue_by_a_real_process(scratch):
     assert refused.returncode == 1
     assert "va déjà jusqu'au 01/03/2021" in json.loads(refused.stdout)["error"]
     assert "Traceback" not in refused.stderr
+
+
+def test_numbers_are_reported_even_when_no_document_can_be_stored(db, capsys, monkeypatch):
+    """The titres exist: exit 0 and their numbers, a warning for each document to draw again."""
+    world = a_world(members=2)
+
+    def full_disk(*_, **__):
+        raise OSError("disque plein")
+
+    monkeypatch.setattr("invoicing.rendering.documents.store", full_disk)
+    asked = ["--run", str(world.compute().pk), "--date", "2025-03-03"]
+    call_command("issue_titres", *asked, "--signatory", str(world.signatory.pk), "--json")
+    said = json.loads(capsys.readouterr().out)
+    assert [(t["number"], t["pdf"]) for t in said["titres"]] == [(1, None), (2, None)]
+    assert len([w for w in said["warnings"] if "disque plein" in w]) == 2
+
+    monkeypatch.undo()
+    call_command("issue_titres", *asked, "--signatory", str(world.signatory.pk), "--json")
+    again = json.loads(capsys.readouterr().out)
+    assert [(t["number"], bool(t["pdf"])) for t in again["titres"]] == [(1, True), (2, True)]
+    assert again["bordereau"] is None

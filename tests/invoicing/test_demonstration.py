@@ -4,9 +4,11 @@ import csv
 import io
 import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from django.contrib.auth import authenticate
+from django.db import connection
 from pypdf import PdfReader
 
 from entsvc import documents
@@ -138,3 +140,22 @@ def test_the_demonstration_never_replaces_another_database():
     with pytest.raises(DemoRefused, match="rien n'a été touché"):
         start_afresh()
     assert not User.objects.exists()
+
+
+def test_a_demonstration_where_somebody_worked_is_kept_beside(scratch):
+    """`scratch` is a copy of the demonstration in which commands have run since."""
+    if connection.vendor != "sqlite":
+        pytest.skip("la démonstration est une base SQLite")
+    done = scratch.run("-c", PUT_AWAY)
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()).is_file()
+
+
+PUT_AWAY = """
+import django
+django.setup()
+from entsvc import journal
+from invoicing.demonstration import ACTOR, MARK, start_afresh
+journal.record(actor=ACTOR, action=MARK, target="demo", summary="Base de démonstration")
+print(start_afresh())
+"""

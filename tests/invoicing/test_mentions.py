@@ -45,6 +45,7 @@ LOCAL_ONES = [
     ("issuer", ("budget_label",), "Émetteur : libellé du budget"),
     ("accountant", ("codique",), "Comptable assignataire : codique"),
     ("accountant", ("hours",), "Comptable assignataire : horaires"),
+    ("accountant", ("payment_url",), "Comptable assignataire : paiement en ligne"),
     ("schedule", ("account",), "Barème : nature"),
     ("schedule", ("function_code",), "Barème : fonction"),
     ("schedule", ("local_product",), "Barème : code produit local"),
@@ -176,3 +177,25 @@ def test_a_code_that_the_debtor_requires_is_a_mention(world, required, column, l
     Member.objects.filter(pk=demanding.pk).update(**{column: "SERVICE-7"})
     [titre] = world.issue(on=ISSUED_ON).titres
     assert titre.payload["debtor"][column] == "SERVICE-7"
+
+
+@pytest.mark.parametrize(
+    ("row", "facts", "field"),
+    [
+        ("issuer", {"siret": "00000000000000"}, "Émetteur : SIRET"),
+        ("issuer", {"contact": "Bureau (à compléter)"}, "Émetteur : service à contacter"),
+        ("accountant", {"iban": "FR7600000000000000000000000"}, "Comptable assignataire : IBAN"),
+    ],
+)
+def test_what_the_project_ships_to_be_replaced_blocks_but_on_a_specimen(db, row, facts, field):
+    world = a_world(members=1)
+    target = getattr(world, row)
+    for name, value in facts.items():
+        setattr(target, name, value)
+    target.save()
+    with pytest.raises(IssueRefused, match=field):
+        world.issue()
+    world.signatory.is_fictitious = True
+    world.signatory.save()
+    [titre] = world.issue().titres
+    assert titre.payload["document"]["specimen"]

@@ -175,3 +175,8 @@ def test_a_payment_reference_by_example():
 @given(codes, exercices, numbers)
 def test_a_payment_reference_is_a_valid_iso_11649_reference(code, exercice, number):
     assert iso11649.is_valid(payment_reference(reference_of(code, exercice, number)))
+
+
+def test_a_budget_with_its_own_series_has_its_own_references():
+    assert reference_of("OCC", 2025, 12, "01") == "OCC01-2025-000012"
+    assert len(reference_of("A" * 6, 2025, 999_999, "01")) <= 20

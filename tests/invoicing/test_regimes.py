@@ -1,20 +1,24 @@
 """The regimes as shipped, from imported files to a stored run: worked examples and decisions."""
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
 from conventions.importing import IMPORTER as CONVENTIONS
 from entsvc.importing import run_import
-from invoicing.calculation import compute_run, recompute
+from entsvc.templatetags.french import by_charge
+from invoicing.calculation import SupplementaryRefused, compute_run, recompute
+from invoicing.issuing import issue
 from invoicing.models import Acceptance, DecidedDeduction, Exclusion, YearPool
+from invoicing.payload import printed_line
 from invoicing.regimes import load_regimes
 from members.importers.annuaire import IMPORTER as ANNUAIRE
 from members.importers.headcounts import IMPORTER as HEADCOUNTS
 from members.importers.members import IMPORTER as MEMBERS
-from members.models import Member, School
+from members.models import Member, School, Signatory, Usage
 from tariffs.models import Schedule
-from tests.factories import valid_siret, valid_uai
+from tests.factories import MemberFactory, SchoolFactory, valid_siret, valid_uai
 
 pytestmark = pytest.mark.django_db
 
@@ -283,6 +287,76 @@ def test_d21_2024_2025_needs_its_own_vote_in_npdc():
 
     with pytest.raises(NotAdopted, match="2024-2025"):
         compute_run(schedule=Schedule.objects.get(code="NPDC-ENT"), year=2024, actor="test")
+
+
+def test_an_approximate_usage_blocks_like_an_approximate_count(bring):
+    bring_college(bring, 412, 380)
+    Usage.objects.update(source_id="IPS")
+    found = compute("SOMME-COLLEGES", 2020).anomalies.filter(blocking=True)
+    assert [(a.code, a.uai) for a in found] == [("count_not_billable", U1)]
+
+
+def test_d10_a_school_of_unknown_sector_blocks_instead_of_passing_for_public(bring):
+    bring(
+        annuaire=[f"{U1};École;Ecole;;59123"],
+        membres=[f"{A};CC;epci;Siège;59310;Orchies"],
+        effectifs=[f"{U1};2023-2024;100;;DEPP"],
+        conventions=[f"{A};NPDC-ENT;N1;2023-07-01;2023-2024;;;{U1};;"],
+    )
+    [anomaly] = compute("NPDC-ENT", 2023).anomalies.filter(blocking=True)
+    assert (anomaly.code, anomaly.uai) == ("sector_unknown", U1)
+
+
+def test_a_decision_that_changes_nothing_is_told(bring):
+    bring_college(bring, 412, 380)
+    common = {
+        "schedule": Schedule.objects.get(code="SOMME-COLLEGES"),
+        "school_year": 2020,
+        "reason": "essai",
+    }
+    YearPool.objects.create(charge="LABOMEP", amount=Decimal("1.00"), **common)
+    DecidedDeduction.objects.create(
+        debtor=MemberFactory(siret=B), label="FEDER", amount=Decimal("1.00"), **common
+    )
+    Exclusion.objects.create(school=SchoolFactory(uai=U2), **common)
+    told = messages(compute("SOMME-COLLEGES", 2020), "unused_decision")
+    assert [any(word in message for message in told) for word in ("LABOMEP", B, U2)] == [True] * 3
+
+
+def test_a_supplementary_campaign_does_not_bill_everyone_again():
+    schedule = Schedule.objects.get(code="NPDC-ENT")
+    with pytest.raises(SupplementaryRefused):
+        compute_run(schedule=schedule, year=2023, actor="test", rank=2)
+
+
+def test_two_deductions_and_a_pool_are_printed_apart_with_what_proves_them(bring):
+    bring(
+        annuaire=[f"{U1};École;Ecole;Public;80021"],
+        membres=[f"{A};Commune;commune;Mairie;80000;Amiens"],
+        effectifs=[f"{U1};2020-2021;10;;DEPP"],
+        conventions=[f"{A};SOMME-1D;C;2014-09-01;2014-2015;;;{U1};;"],
+    )
+    common = {"schedule": Schedule.objects.get(code="SOMME-1D"), "school_year": 2020}
+    YearPool.objects.create(charge="COMMUN", amount=Decimal("100.00"), reason="État n° 7", **common)
+    for label, amount in (("FEDER", "10.00"), ("Région", "5.00")):
+        DecidedDeduction.objects.create(
+            debtor=Member.objects.get(siret=A),
+            label=label,
+            amount=Decimal(amount),
+            reason=f"Décision {label}",
+            **common,
+        )
+    run = compute("SOMME-1D", 2020)
+    signatory = Signatory.objects.get(issuer__code="SOMME")
+    [titre] = issue(run=run, on=date(2021, 10, 4), signatory=signatory, actor="test").titres
+    groups = by_charge(
+        [printed_line(line) for line in titre.lines.order_by("position")], titre.payload["charges"]
+    )
+    printed = [[row["line"]["amount"] for row in group["rows"]] for group in groups]
+    assert printed == [["100.00"], ["-10.00"], ["-5.00"]]
+    assert groups[-1]["rows"][-1]["carried"] == titre.total == Decimal("85.00")
+    proofs = " ".join(titre.payload["foundations"])
+    assert all(word in proofs for word in ("État n° 7", "Décision FEDER", "Décision Région"))
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,10 @@ HEADINGS = {
         "Élèves",
         "Source",
         "Élèves actifs",
+        "Source des actifs",
+        "Écartée, motif",
     ],
-    "Bases": ["Base", "Valeur"],
+    "Bases": ["Base", "Valeur", "Montant"],
 }
 
 
@@ -170,7 +172,7 @@ def test_the_summary_has_one_row_per_member_with_its_state(rich):
     summary = rows(reopen(rich.run)["Synthèse"])
     assert [(row["SIRET"], row["Écoles"], row["État"], row["Titre"]) for row in summary] == [
         (rich.members[0].siret, 1, "Émis", "TST-2025-000001"),
-        (rich.members[1].siret, 2, "À émettre", None),
+        (rich.members[1].siret, 2, "À compléter", None),
         (rich.members[2].siret, 3, "À émettre", None),
         (Call.objects.filter(run=rich.run).order_by("siret").last().siret, 1, "Bloqué", None),
     ]
@@ -235,7 +237,9 @@ def test_the_bases_name_schedule_year_version_and_act(rich):
     assert bases["Version du tarif"] == "v1"
     assert bases["Acte d'adoption"].startswith("Délibération n°")
     assert bases["Empreinte des bases"] == rich.run.basis_sha256
-    assert bases["Ligne ECOLE"] == "Participation par école 45.0000"
+    assert bases["Ligne ECOLE"] == "Participation par école"
+    prices = {row["Base"]: row["Montant"] for row in rows(reopen(rich.run)["Bases"])}
+    assert prices["Ligne ECOLE"] == 45
 
 
 def test_a_run_without_agreement_still_makes_a_workbook(db):

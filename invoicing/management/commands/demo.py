@@ -23,9 +23,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Build and print the table."""
         try:
-            start_afresh()
+            kept = start_afresh()
         except DemoRefused as error:
             raise CommandError(str(error)) from error
+        if kept:
+            self.stderr.write(f"Vous avez travaillé dans l'ancienne démonstration : gardée dans {kept}")
         call_command("migrate", verbosity=0)
         rows = build(settings.BASE_DIR / "demo")
         if options["json"]:

@@ -5,12 +5,13 @@ from datetime import date
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.db.models import Prefetch
 
 from entsvc.commands import JsonCommand
 from entsvc.french import euros, plural
 from entsvc.journal import command_actor
 from invoicing.issuing import Issued, issue
-from invoicing.models import Run, Titre
+from invoicing.models import Run, Titre, TitreDocument
 from invoicing.numbering import IssueRefused
 from invoicing.rendering import PDF, render_missing
 from members.models import Signatory
@@ -56,10 +57,13 @@ class Command(JsonCommand):
             self._refuse(f"Aucun signataire {options['signatory']}.", as_json)
         except IssueRefused as error:
             self._refuse(str(error), as_json)
-        drawn = [titre.pk for titre in issued.titres]
-        for _ in render_missing(Titre.objects.filter(campaign=run.campaign)):
-            pass
-        self.answer(_document(issued, drawn), _words(issued), as_json=as_json)
+        # The numbers are spent: whatever happens to a document, they are reported.
+        drawn = [
+            titre.pk
+            for titre in render_missing(Titre.objects.filter(campaign=run.campaign), issued.warnings)
+        ]
+        keys = {titre.pk for titre in issued.titres} | set(drawn)
+        self.answer(_document(issued, keys), _words(issued), as_json=as_json)
 
     def _refuse(self, message: str, as_json: bool) -> None:
         empty = {"bordereau": None, "exercice": None, "titres": [], "blocked": []}
@@ -67,8 +71,10 @@ class Command(JsonCommand):
         raise CommandError(message)
 
 
-def _document(issued: Issued, keys: list) -> dict[str, Any]:
-    titres = Titre.objects.filter(pk__in=keys).prefetch_related("documents__document").order_by("number")
+def _document(issued: Issued, keys: set) -> dict[str, Any]:
+    # Joined, not prefetched: SQLite refuses what Django writes beyond 1 000 documents.
+    documents = Prefetch("documents", TitreDocument.objects.select_related("document"))
+    titres = Titre.objects.filter(pk__in=keys).prefetch_related(documents).order_by("number")
     return {
         "bordereau": issued.bordereau.number if issued.bordereau else None,
         "exercice": issued.exercice,
@@ -79,14 +85,14 @@ def _document(issued: Issued, keys: list) -> dict[str, Any]:
 
 
 def _titre(titre: Titre) -> dict[str, Any]:
-    [document] = [d.document for d in titre.documents.all() if d.role == PDF]
+    document = next((d.document for d in titre.documents.all() if d.role == PDF), None)
     return {
         "number": titre.number,
         "reference": titre.reference,
         "siret": titre.siret,
         "total": str(titre.total),
-        "pdf": document.path,
-        "sha256": document.sha256,
+        "pdf": document.path if document else None,
+        "sha256": document.sha256 if document else None,
     }
 
 
