@@ -1,0 +1,48 @@
+"""The databases that are measured: each made for one data set and removed after it."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+
+DEFAULT_SERVER = "postgres://postgres@127.0.0.1:5432/postgres"
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+
+
+def server() -> str:
+    """Return the address of the PostgreSQL server: that of DATABASE_URL, or this machine's."""
+    url = os.environ.get("DATABASE_URL", "")
+    return url if url.startswith(("postgres://", "postgresql://")) else DEFAULT_SERVER
+
+
+def missing_server() -> str:
+    """Return why no PostgreSQL can be measured, or an empty text."""
+    try:
+        _on_server("SELECT 1")
+    except psycopg.Error as error:
+        return f"PostgreSQL injoignable, mesures sautées : {str(error).splitlines()[0]}"
+    return ""
+
+
+@contextmanager
+def scratch(kind: str, folder: Path) -> Iterator[str]:
+    """Give the address of a new empty database, removed at the end whatever happens."""
+    if kind == SQLITE:
+        yield f"sqlite:///{folder / 'bench.sqlite3'}"
+        return
+    name = f"entsvc_bench_{uuid.uuid4().hex[:12]}"
+    _on_server(f"CREATE DATABASE {name}")
+    try:
+        yield urlsplit(server())._replace(path=f"/{name}").geturl()
+    finally:
+        _on_server(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def _on_server(sql: str) -> None:
+    url = urlsplit(server())._replace(scheme="postgresql", path="/postgres").geturl()
+    with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
+        connection.execute(sql)
