@@ -1,16 +1,9 @@
-"""Staff pages of the ground floor: dated texts, stored documents, the journal."""
+"""Staff pages of the ground floor: stored documents, the journal."""
 
 from django.contrib import admin
 
-from entsvc.models import DatedText, JournalEntry, StoredDocument
-from entsvc.staff import ReadOnlyAdmin, StaffAdmin
-
-
-@admin.register(DatedText)
-class DatedTextAdmin(StaffAdmin):
-    list_display = ["code", "scope", "valid_from", "source"]
-    list_filter = ["scope", "code"]
-    search_fields = ["code", "body", "source"]
+from entsvc.models import JournalEntry, StoredDocument
+from entsvc.staff import ReadOnlyAdmin
 
 
 @admin.register(StoredDocument)
@@ -21,6 +14,11 @@ class StoredDocumentAdmin(ReadOnlyAdmin):
 
 @admin.register(JournalEntry)
 class JournalEntryAdmin(ReadOnlyAdmin):
+    """Events of all issuers together: for those who see all of them."""
+
     list_display = ["at", "actor", "action", "summary"]
     list_filter = ["action"]
     search_fields = ["actor", "summary", "target"]
+
+    def has_view_permission(self, request, obj=None):
+        return request.user.is_active and request.user.is_superuser

@@ -2,12 +2,17 @@
 
 from typing import Any
 
-from django.db.models import Model, QuerySet
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.db.models import Field, ForeignKey, Model, QuerySet
+from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
 
 from entsvc.fields import MoneyField, SchoolYearField, SearchField, search_key
@@ -18,14 +23,40 @@ WIDGETS = {
 }
 
 
+class StaffList(ChangeList):
+    """A list that is filtered by what its page offers and by nothing else that an address may ask."""
+
+    def get_filters(self, request: HttpRequest) -> tuple[Any, ...]:
+        """Refuse any other lookup: the page opens again, unfiltered."""
+        try:
+            found = super().get_filters(request)
+        except DisallowedModelAdminLookup as error:
+            raise IncorrectLookupParameters(error) from error
+        if set(found[2]) - set(self.model_admin.linked_lookups):
+            raise IncorrectLookupParameters
+        return found
+
+
 class StaffAdmin(ModelAdmin):
-    """The base of every staff page."""
+    """The base of every staff page.
+
+    `linked_lookups` are those that links of other pages use, besides the filters of the list.
+    """
 
     formfield_overrides = WIDGETS
     list_per_page = 50
     show_full_result_count = False
     list_filter_submit = True
     warn_unsaved_form = True
+    linked_lookups: tuple[str, ...] | list[str] = ()
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Use the list that refuses other lookups."""
+        return StaffList
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Allow what other pages link to."""
+        return lookup in self.linked_lookups or super().lookup_allowed(lookup, value, request)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str
@@ -70,12 +101,48 @@ class ReadOnlyInline(TabularInline):
         return False
 
 
+class LoadedAutocomplete(AutocompleteSelect):
+    """An autocomplete that shows the row already loaded instead of asking for it again."""
+
+    loaded: Model | None = None
+
+    def optgroups(self, name: str, value: list[str], attr: Any = None) -> list[Any]:
+        """Return the only option that the page needs: the one that is chosen."""
+        if self.loaded is None or value != [str(self.loaded.pk)]:
+            return super().optgroups(name, value, attr)
+        label = self.choices.field.label_from_instance(self.loaded)
+        options = [self.create_option(name, self.loaded.pk, label, set(value), 0)]
+        if not self.is_required:
+            options.insert(0, self.create_option(name, "", "", False, 0))
+        return [(None, options, 0)]
+
+
+class LoadedForm(ModelForm):
+    """A row whose autocompletes show what its query loaded (see `select_related`)."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            widget = getattr(field.widget, "widget", field.widget)
+            if isinstance(widget, LoadedAutocomplete):
+                widget.loaded = self.instance._state.fields_cache.get(name)
+
+
 class StaffInline(TabularInline):
     """Rows edited inside another page."""
 
+    form = LoadedForm
     formfield_overrides = WIDGETS
     extra = 0
     hide_title = True
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any
+    ) -> Field:
+        """Ask nothing for the rows that the page has loaded."""
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", LoadedAutocomplete(db_field, self.admin_site))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
 class ConfirmedAction:

@@ -2,6 +2,7 @@
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -13,7 +14,7 @@ from entsvc import documents
 from entsvc.french import euros, plural
 from entsvc.journal import record
 from entsvc.staff import ConfirmedAction, ReadOnlyInline
-from invoicing.calculation import compute_run
+from invoicing.calculation import SupplementaryRefused, compute_run
 from invoicing.exports.yearly_call import write_yearly_call
 from invoicing.forms import IssueForm
 from invoicing.issuing import issue
@@ -36,6 +37,8 @@ from invoicing.models import (
 from invoicing.numbering import IssueRefused
 from invoicing.rendering import render_missing, without_document
 from members.access import ScopedAdmin, ScopedReadOnlyAdmin
+from members.admin import IssuerAdmin
+from members.models import Issuer
 from tariffs.adoption import NotAdopted
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -46,6 +49,7 @@ class CampaignAdmin(ConfirmedAction, ScopedAdmin):
     list_display = ["__str__", "school_year_label", "rank"]
     list_filter = ["schedule", "school_year"]
     list_select_related = ["schedule"]
+    fields = ["schedule", "school_year"]
     actions_detail = ["compute"]
 
     def has_add_permission(self, request):
@@ -76,7 +80,7 @@ class CampaignAdmin(ConfirmedAction, ScopedAdmin):
                 rank=campaign.rank,
                 actor=request.user.get_username(),
             )
-        except NotAdopted as error:
+        except (NotAdopted, SupplementaryRefused) as error:
             messages.error(request, str(error))
             return redirect("admin:invoicing_campaign_change", object_id)
         messages.success(request, f"{run} : {euros(run.total)}.")
@@ -164,7 +168,7 @@ class RunAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
         form = IssueForm(request.POST or None, run=run)
         if request.method == "POST" and form.is_valid():
             try:
-                issued = issue(run=run, actor=request.user.get_username(), **form.cleaned_data)
+                issued = issue(run=run, actor=request.user.get_username(), **form.issue_with())
             except IssueRefused as error:
                 for message in error.messages:
                     form.add_error(None, message)
@@ -177,6 +181,8 @@ class RunAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
             "cette campagne : ils ne le seront pas deux fois.",
         ]
         warnings = ["L'émission est définitive : un titre ne se corrige que par annulation."]
+        if not form.is_latest:
+            warnings.append(f"Le dernier calcul de la campagne est le n° {form.latest}, pas celui-ci.")
         return self.confirm(
             request,
             "Émettre les titres",
@@ -235,6 +241,7 @@ class CallAnomalyInline(ReadOnlyInline):
 class CallAdmin(ScopedReadOnlyAdmin):
     list_display = ["name", "siret", "total_euros", "is_blocked", "run"]
     list_filter = ["run__campaign"]
+    linked_lookups = ["run__id__exact"]
     list_select_related = ["run__campaign__schedule"]
     search_fields = ["name", "siret", "lines__uai", "lines__school"]
     fields = ["run", "debtor", "siret", "name", "total_euros"]
@@ -303,6 +310,8 @@ class TitreAdmin(ConfirmedAction, TitreFacts, ScopedAdmin):
         return False
 
     def save_model(self, request, obj, form, change):
+        if not form.changed_data:
+            return
         obj.save(update_fields=form.changed_data)
         record(
             actor=request.user.get_username(),
@@ -399,11 +408,24 @@ class DecisionAdmin(ScopedAdmin):
     def save_model(self, request, obj, form, change):
         obj.decided_by = request.user.get_username()
         super().save_model(request, obj, form, change)
+        self._record(request, obj, "decision", "")
+
+    def delete_model(self, request, obj):
+        self._record(request, obj, "decision-deleted", " (supprimée)")
+        super().delete_model(request, obj)
+
+    @transaction.atomic
+    def delete_queryset(self, request, queryset):
+        for decision in queryset:
+            self._record(request, decision, "decision-deleted", " (supprimée)")
+        super().delete_queryset(request, queryset)
+
+    def _record(self, request, obj, action, mark):
         record(
-            actor=obj.decided_by,
-            action="decision",
+            actor=request.user.get_username(),
+            action=action,
             target=obj,
-            summary=f"{obj._meta.verbose_name} : {obj}",
+            summary=f"{obj._meta.verbose_name}{mark} : {obj}",
         )
 
 
@@ -441,3 +463,15 @@ class AcceptanceAdmin(DecisionAdmin):
     list_display = ["schedule", "school_year_label", "code", "debtor", "school", "reason", "decided_by"]
     list_select_related = ["schedule", "debtor", "school"]
     autocomplete_fields = ["debtor", "school"]
+
+
+admin.site.unregister(Issuer)
+
+
+@admin.register(Issuer)
+class IssuingIssuerAdmin(IssuerAdmin):
+    """What references and series of numbers are made of no longer changes once a titre bears it."""
+
+    def get_readonly_fields(self, request, obj=None):
+        issued = obj is not None and Bordereau.objects.filter(issuer=obj).exists()
+        return ["code", "regime", "budget_code"] if issued else []

@@ -3,12 +3,13 @@
 from typing import Any
 
 from django import forms
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.utils import timezone
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminSingleDateWidget,
+    UnfoldBooleanWidget,
 )
 
 from invoicing.models import Run
@@ -16,7 +17,7 @@ from members.models import Signatory
 
 
 class IssueForm(forms.Form):
-    """Date, signatory and exercice of the titres of a run."""
+    """Date, signatory and exercice of the titres of a run; an older run is issued knowingly."""
 
     on = forms.DateField(label="Date d'émission", widget=UnfoldAdminSingleDateWidget)
     signatory = forms.ModelChoiceField(
@@ -30,6 +31,11 @@ class IssueForm(forms.Form):
         widget=UnfoldAdminIntegerFieldWidget,
         help_text="Laissez vide : l'exercice est celui de la date.",
     )
+    older = forms.BooleanField(
+        label="J'émets un calcul qui n'est pas le dernier",
+        widget=UnfoldBooleanWidget,
+        error_messages={"required": "Cochez cette case, ou émettez le dernier calcul."},
+    )
 
     def __init__(self, *args: Any, run: Run, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -40,3 +46,11 @@ class IssueForm(forms.Form):
             Q(valid_to__isnull=True) | Q(valid_to__gte=today), issuer=run.campaign.schedule.issuer
         ).order_by("-valid_from", "pk")
         field.initial = field.queryset.first()
+        self.latest = run.campaign.runs.aggregate(number=Max("number"))["number"]
+        self.is_latest = run.number == self.latest
+        if self.is_latest:
+            del self.fields["older"]
+
+    def issue_with(self) -> dict[str, Any]:
+        """Return what `issue` takes."""
+        return {name: value for name, value in self.cleaned_data.items() if name != "older"}

@@ -75,7 +75,6 @@ ROLES = {
     "finances": [
         *READER,
         *(f"{verb}:{model}" for model in EDITED_BY_FINANCES for verb in ("add", "change")),
-        "view:entsvc.journalentry",
         "compute_run:invoicing.run",
         "issue_titre:invoicing.titre",
         "change:invoicing.titre",

@@ -1,16 +1,18 @@
-"""Staff pages of members, schools, counts, acts, issuers and accounts."""
+"""Staff pages of members, schools, counts, issuers with their texts, and accounts."""
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminSelectWidget
 
-from entsvc.staff import StaffAdmin, StaffInline
-from members.access import ScopedAdmin
+from entsvc.models import DatedText
+from entsvc.staff import StaffAdmin
+from members.access import ScopedAdmin, ScopedInline
 from members.models import (
     Accountant,
-    Act,
     Headcount,
     HeadcountSource,
     Issuer,
@@ -44,13 +46,13 @@ class UserAdmin(DjangoUserAdmin, StaffAdmin):
     list_filter = ["is_staff", "groups", "issuers"]
 
 
-class AccountantInline(StaffInline):
+class AccountantInline(ScopedInline):
     model = Accountant
     fields = ["name", "iban", "valid_from", "valid_to", "is_fictitious"]
     show_change_link = True
 
 
-class SignatoryInline(StaffInline):
+class SignatoryInline(ScopedInline):
     model = Signatory
     fields = ["first_name", "last_name", "quality", "valid_from", "valid_to", "is_fictitious"]
     show_change_link = True
@@ -107,12 +109,12 @@ class MemberAdmin(StaffAdmin):
     ]  # fmt: skip
 
 
-class HeadcountInline(StaffInline):
+class HeadcountInline(ScopedInline):
     model = Headcount
     fields = ["school_year", "source", "pupils"]
 
 
-class UsageInline(StaffInline):
+class UsageInline(ScopedInline):
     model = Usage
     fields = ["school_year", "source", "active_pupils"]
 
@@ -148,10 +150,41 @@ class UsageAdmin(StaffAdmin):
     autocomplete_fields = ["school"]
 
 
-@admin.register(Act)
-class ActAdmin(StaffAdmin):
-    list_display = ["__str__", "subject", "issuer", "member", "transmitted_on"]
-    list_filter = ["kind", "issuer"]
-    list_select_related = ["issuer", "member"]
-    search_fields = ["number", "authority", "subject", "actes_id"]
-    autocomplete_fields = ["member"]
+@admin.register(DatedText)
+class DatedTextAdmin(StaffAdmin):
+    """An account writes the texts of its issuers; those of a regime are shared, and only read."""
+
+    list_display = ["code", "scope", "valid_from", "source"]
+    list_filter = ["scope", "code"]
+    search_fields = ["code", "body", "source"]
+
+    def own_scopes(self, user):
+        codes = user.issuers.exclude(code__in=Issuer.Regime.values).order_by("code")
+        return list(codes.values_list("code", flat=True))
+
+    def get_queryset(self, request):
+        texts = super().get_queryset(request)
+        if request.user.is_superuser:
+            return texts
+        regimes = request.user.issuers.order_by("pk").values_list("regime", flat=True)
+        return texts.filter(scope__in=[*self.own_scopes(request.user), *regimes])
+
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name != "scope" or request.user.is_superuser:
+            return field
+        return forms.ChoiceField(
+            label=field.label,
+            choices=[(code, code) for code in self.own_scopes(request.user)],
+            widget=UnfoldAdminSelectWidget,
+        )
+
+    def may_write(self, request, obj):
+        user = request.user
+        return obj is None or user.is_superuser or obj.scope in self.own_scopes(user)
+
+    def has_change_permission(self, request, obj=None):
+        return super().has_change_permission(request, obj) and self.may_write(request, obj)
+
+    def has_delete_permission(self, request, obj=None):
+        return super().has_delete_permission(request, obj) and self.may_write(request, obj)

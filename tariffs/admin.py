@@ -9,22 +9,30 @@ from django.shortcuts import redirect
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from entsvc.staff import ConfirmedAction, StaffInline
-from members.access import ScopedAdmin
+from entsvc.staff import ConfirmedAction
+from members.access import ScopedAdmin, ScopedInline
+from members.models import Act
 from tariffs.bands import band_problems
 from tariffs.models import Adoption, Band, Charge, Schedule, Version
 from tariffs.versions import copy_version
 
 
-class AdoptionInline(StaffInline):
+class AdoptionInline(ScopedInline):
     model = Adoption
     autocomplete_fields = ["act"]
+
+    def get_formset(self, request, obj=None, **kwargs):
+        formset = super().get_formset(request, obj, **kwargs)
+        field = formset.form.base_fields.get("version")
+        if field is not None:
+            field.queryset = Version.objects.filter(schedule=obj).select_related("schedule")
+        return formset
 
     def has_change_permission(self, request, obj=None):
         return False
 
 
-class VersionInline(StaffInline):
+class VersionInline(ScopedInline):
     model = Version
     fields = ["label", "note"]
     show_change_link = True
@@ -47,6 +55,10 @@ class ScheduleAdmin(ScopedAdmin):
         ("Notes", {"fields": ["note"]}),
     ]
 
+    def get_readonly_fields(self, request, obj=None):
+        adopted = obj is not None and obj.adoption_set.exists()
+        return ["issuer", "code"] if adopted else []
+
 
 class FrozenWithVersion:
     """Nothing of an adopted version can be changed or deleted."""
@@ -63,7 +75,7 @@ class FrozenWithVersion:
         return allowed and not (obj is not None and self.version_of(obj).is_adopted)
 
 
-class FrozenInline(FrozenWithVersion, StaffInline):
+class FrozenInline(FrozenWithVersion, ScopedInline):
     def has_add_permission(self, request, obj=None):
         allowed = super().has_add_permission(request, obj)
         return allowed and not (obj is not None and self.version_of(obj).is_adopted)
@@ -166,3 +178,23 @@ class AdoptionAdmin(ScopedAdmin):
 
     def has_change_permission(self, request, obj=None):
         return False
+
+
+@admin.register(Act)
+class ActAdmin(ScopedAdmin):
+    """Here rather than with the members: what a tariff rests on no longer changes."""
+
+    list_display = ["__str__", "subject", "issuer", "member", "transmitted_on"]
+    list_filter = ["kind", "issuer"]
+    list_select_related = ["issuer", "member"]
+    search_fields = ["number", "authority", "subject", "actes_id"]
+    autocomplete_fields = ["member"]
+
+    def is_free(self, obj):
+        return obj is None or not Adoption.objects.filter(act=obj).exists()
+
+    def has_change_permission(self, request, obj=None):
+        return super().has_change_permission(request, obj) and self.is_free(obj)
+
+    def has_delete_permission(self, request, obj=None):
+        return super().has_delete_permission(request, obj) and self.is_free(obj)

@@ -37,6 +37,10 @@ class Campaign(models.Model):
             ),
         ]
 
+    def clean(self) -> None:
+        """Check uniqueness even where the form does not show the rank."""
+        self.validate_constraints()
+
     def __str__(self) -> str:
         suffix = "" if self.rank == 1 else f", complémentaire n° {self.rank - 1}"
         return f"{self.schedule.code} {self.school_year_label}{suffix}"

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.urls import reverse
 
 from invoicing.calculation import compute_run
-from invoicing.models import Bordereau, Run, Titre
+from invoicing.models import Bordereau, Campaign, Run, Titre
 from invoicing.regimes import load_regimes
 from members.models import Signatory, User
 from tariffs.models import Schedule
@@ -218,3 +218,18 @@ def test_every_page_of_the_menu_exists():
     for _, entries in MENU:
         for _, _, label in entries:
             assert apps.get_model(label) in admin.site._registry
+
+
+def test_a_campaign_created_by_hand_is_the_principal_one(client, occ):
+    client.force_login(account("gestionnaire", issuers=[occ.issuer]))
+    url = reverse("admin:invoicing_campaign_add")
+    assert set(client.get(url).context["adminform"].form.fields) == {"schedule", "school_year"}
+    client.post(url, {"schedule": occ.pk, "school_year": "2020-2021"})
+    assert list(occ_campaigns(occ)) == [(2020, 1)]
+    page = client.post(url, {"schedule": occ.pk, "school_year": "2020-2021"})
+    assert "Cette campagne existe déjà." in page.content.decode()
+
+
+def occ_campaigns(schedule):
+    campaigns = Campaign.objects.filter(schedule=schedule).order_by("school_year")
+    return campaigns.values_list("school_year", "rank")
