@@ -96,24 +96,23 @@ def by_charge(lines: list[dict], charges: list[dict]) -> list[dict]:
     no school, and so needs neither heading nor subtotal. Raises ValueError for a line without
     its charge, which would otherwise vanish from the print.
     """
-    known = {(charge["code"], charge["label"]) for charge in charges}
-    orphans = {line["charge"] for line in lines if _heading(line) not in known}
+    # Several deductions share a code: their labels tell them apart.
+    codes = [charge["code"] for charge in charges]
+    shared = {code for code in codes if codes.count(code) > 1}
+    orphans = {line["charge"] for line in lines} - set(codes)
     if orphans:
         raise ValueError(f"Lignes sans rubrique : {', '.join(sorted(orphans))}.")
     carried, groups = Decimal(0), []
     for charge in charges:
         rows = []
-        for line in (line for line in lines if _heading(line) == (charge["code"], charge["label"])):
+        for line in (line for line in lines if line["charge"] == charge["code"]):
+            if line["charge"] in shared and line["charge_label"] != charge["label"]:
+                continue
             carried += Decimal(line["amount"])
             rows.append({"line": line, "carried": carried})
         flat = len(rows) == 1 and not rows[0]["line"]["school"]
         groups.append({"charge": charge, "rows": rows, "flat": flat})
     return groups
-
-
-def _heading(line: dict) -> tuple[str, str]:
-    """Return what a line is printed under: several deductions share a code, not a label."""
-    return line["charge"], line["charge_label"]
 
 
 def _day(day: date | str) -> date:

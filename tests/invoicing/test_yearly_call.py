@@ -173,7 +173,7 @@ def test_the_summary_has_one_row_per_member_with_its_state(rich):
     assert [(row["SIRET"], row["Écoles"], row["État"], row["Titre"]) for row in summary] == [
         (rich.members[0].siret, 1, "Émis", "TST-2025-000001"),
         (rich.members[1].siret, 2, "À compléter", None),
-        (rich.members[2].siret, 3, "À émettre", None),
+        (rich.members[2].siret, 3, "À compléter", None),
         (Call.objects.filter(run=rich.run).order_by("siret").last().siret, 1, "Bloqué", None),
     ]
 

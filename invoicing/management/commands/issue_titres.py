@@ -58,11 +58,9 @@ class Command(JsonCommand):
         except IssueRefused as error:
             self._refuse(str(error), as_json)
         # The numbers are spent: whatever happens to a document, they are reported.
-        drawn = [
-            titre.pk
-            for titre in render_missing(Titre.objects.filter(campaign=run.campaign), issued.warnings)
-        ]
-        keys = {titre.pk for titre in issued.titres} | set(drawn)
+        for _ in render_missing(Titre.objects.filter(campaign=run.campaign), issued.warnings):
+            pass
+        keys = [titre.pk for titre in issued.titres]
         self.answer(_document(issued, keys), _words(issued), as_json=as_json)
 
     def _refuse(self, message: str, as_json: bool) -> None:
@@ -71,7 +69,7 @@ class Command(JsonCommand):
         raise CommandError(message)
 
 
-def _document(issued: Issued, keys: set) -> dict[str, Any]:
+def _document(issued: Issued, keys: list) -> dict[str, Any]:
     # Joined, not prefetched: SQLite refuses what Django writes beyond 1 000 documents.
     documents = Prefetch("documents", TitreDocument.objects.select_related("document"))
     titres = Titre.objects.filter(pk__in=keys).prefetch_related(documents).order_by("number")
