@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.admin.filters import RelatedFieldListFilter
 from django.contrib.admin.utils import get_fields_from_path
-from django.db.models import Field, ForeignKey, Model, Q, QuerySet
+from django.db.models import Field, ForeignKey, Q, QuerySet
 from django.http import HttpRequest
 
 from entsvc.staff import ReadOnlyAdmin, StaffAdmin, StaffInline
@@ -77,8 +77,3 @@ class ScopedReadOnlyAdmin(ScopedRows, ReadOnlyAdmin):
 
 class ScopedInline(ScopedChoices, StaffInline):
     """Rows edited inside another page, with the choices of the account's issuers."""
-
-
-def may_see(row: Model, user: Any) -> bool:
-    """Tell whether an account may see a row."""
-    return visible(type(row)._default_manager.filter(pk=row.pk), user).exists()

@@ -4,7 +4,6 @@ import argparse
 from datetime import date
 from typing import Any
 
-from django.core.management.base import CommandError
 from django.db.models import Prefetch
 
 from entsvc.commands import JsonCommand
@@ -66,7 +65,6 @@ class Command(JsonCommand):
     def _refuse(self, message: str, as_json: bool) -> None:
         empty = {"bordereau": None, "exercice": None, "titres": [], "blocked": []}
         self.fail({**empty, "error": message}, message, as_json=as_json)
-        raise CommandError(message)
 
 
 def _document(issued: Issued, keys: list) -> dict[str, Any]:
