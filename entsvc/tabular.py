@@ -1,10 +1,13 @@
-"""How a CSV or XLSX file becomes rows of text: nothing is converted before it is checked."""
+"""How a CSV, XLSX or JSON file becomes rows of text: nothing is converted before it is checked."""
 
+import codecs
 import csv
-import io
+import json
 import re
 import unicodedata
-from collections.abc import Iterator
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -12,14 +15,21 @@ from typing import Any
 
 from python_calamine import CalamineError, CalamineWorkbook
 
-MAX_BYTES = 200 * 1024 * 1024
+MAX_BYTES = 100 * 1024**2
+MAX_UNPACKED_BYTES = 1024**3
+CHUNK = 1024**2
+ZIP, OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+# « é » encoded in UTF-8, read as Windows-1252 and encoded again.
+ENCODED_TWICE = "Ã©".encode()
+# What JSON can spell and no database keeps: NUL, half of a pair.
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class UnreadableFile(Exception):
     """The file as a whole can't be used; the message says what to do."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One line of a table: its number in the file (the header is line 1) and its text values.
 
@@ -33,42 +43,67 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table read from a file: normalised column names, then rows."""
+    """A table read from a file: its columns as written and normalised, then its rows, read once."""
 
+    titles: list[str]
     columns: list[str]
-    rows: list[Row]
+    rows: Iterator[Row]
 
 
 def normalise(header: str) -> str:
-    """Return a column name without case, accents, spaces or punctuation: "Code postal" → code_postal."""
-    plain = unicodedata.normalize("NFKD", header).encode("ascii", "ignore").decode().lower()
+    """Return a column name without case, accents, spaces or punctuation: "Code postal" → code_postal.
+
+    Its plus signs are words: « REP » and « REP + » are two columns of the official counts.
+    """
+    words = header.replace("+", " plus ")
+    plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
 
 
 def read_table(path: Path) -> Table:
-    """Read a CSV (`;`, UTF-8 with or without BOM, else Windows-1252) or the first sheet of an XLSX.
+    """Read a CSV (`;`, UTF-8 with or without BOM, else Windows-1252), the first sheet of an XLSX or a
+    JSON list of objects.
 
-    Raises UnreadableFile (French message) for a missing, too large, empty or undecodable file, and
-    for a header with a column twice.
+    Rows come one by one, so that memory does not grow with the file.
+    Raises UnreadableFile (French message), at once for a missing, too large, empty or undecodable file
+    and for a header with a column twice, while rows are read for quotes left open.
     """
     if not path.is_file():
         raise UnreadableFile(f"Le fichier {path.name} est introuvable.")
     if path.stat().st_size > MAX_BYTES:
         raise UnreadableFile(f"Le fichier {path.name} dépasse {MAX_BYTES // 1024**2} Mo.")
-    content = path.read_bytes()
-    lines = _xlsx_lines(path) if content[:4] == b"PK\x03\x04" else _csv_lines(content, path.name)
-    numbered = ((number, cells) for number, cells in lines if any(cells))
+    numbered = ((number, cells) for number, cells in _lines(path) if any(cells))
     header = next(numbered, None)
     if header is None:
         raise UnreadableFile(f"Le fichier {path.name} est vide.")
-    columns = [normalise(cell) for cell in header[1]]
-    twice = {name for name in columns if name and columns.count(name) > 1}
+    titles = header[1]
+    while not titles[-1]:
+        titles.pop()
+    columns = [normalise(title) for title in titles]
+    _check_header(titles, columns, path.name)
+    rows = (Row(number, _named(columns, cells), _beyond(columns, cells)) for number, cells in numbered)
+    return Table(titles, columns, rows)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    with path.open("rb") as stream:
+        start = stream.read(4)
+    if start == ZIP:
+        return _xlsx_lines(path)
+    if start == OLD_EXCEL:
+        raise UnreadableFile(f"{path.name} est un ancien classeur Excel : enregistrez-le en XLSX.")
+    encoding = _encoding(path)
+    if start.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"[", b"{"):
+        return _json_lines(path, encoding)
+    return _csv_lines(path, encoding)
+
+
+def _check_header(titles: list[str], columns: list[str], name: str) -> None:
+    if len(titles) == 1 and re.search(r"[,\t]", titles[0]):
+        raise UnreadableFile(f"Les colonnes de {name} doivent être séparées par des points-virgules.")
+    twice = {column for column in columns if column and columns.count(column) > 1}
     if twice:
-        raise UnreadableFile(f"Colonne en double dans {path.name} : {', '.join(sorted(twice))}.")
-    while columns and not columns[-1]:
-        columns.pop()
-    rows = [Row(number, _named(columns, cells), _beyond(columns, cells)) for number, cells in numbered]
-    return Table(columns, rows)
+        raise UnreadableFile(f"Colonne en double dans {name} : {', '.join(sorted(twice))}.")
 
 
 def _named(columns: list[str], cells: list[str]) -> dict[str, str]:
@@ -81,39 +116,120 @@ def _beyond(columns: list[str], cells: list[str]) -> dict[int, str]:
     return {rank: cell for rank, cell in enumerate(cells[first:], start=first + 1) if cell}
 
 
-def _csv_lines(content: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(_decode(content, name), newline=""), delimiter=";", strict=True)
-    try:
-        for cells in reader:
-            yield reader.line_num, [cell.strip() for cell in cells]
-    except csv.Error as error:
-        raise UnreadableFile(
-            f"{name}, ligne {reader.line_num} : guillemets mal fermés ({error})."
-        ) from error
+def _csv_lines(path: Path, encoding: str) -> Iterator[tuple[int, list[str]]]:
+    with path.open(encoding=encoding, newline="") as stream:
+        reader = csv.reader(stream, delimiter=";", strict=True)
+        try:
+            for cells in reader:
+                yield reader.line_num, [cell.strip() for cell in cells]
+        except csv.Error as error:
+            raise UnreadableFile(
+                f"{path.name}, ligne {reader.line_num} : guillemets mal fermés ({error})."
+            ) from error
 
 
-def _decode(content: bytes, name: str) -> str:
-    if b"\x00" in content:
-        raise UnreadableFile(f"{name} n'est ni un CSV ni un XLSX.")
+def _encoding(path: Path) -> str:
+    """Return the encoding of a text file, reading it through once."""
+    with path.open("rb") as stream:
+        if stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            raise UnreadableFile(f"{path.name} est en UTF-16 : enregistrez-le en « CSV UTF-8 ».")
     for encoding in ("utf-8-sig", "cp1252"):
         try:
-            return content.decode(encoding)
+            _decode(path, encoding)
         except UnicodeDecodeError:
             continue
-    raise UnreadableFile(f"{name} n'est ni en UTF-8 ni en Windows-1252 : enregistrez-le en UTF-8.")
+        return encoding
+    raise UnreadableFile(f"{path.name} n'est ni en UTF-8 ni en Windows-1252 : enregistrez-le en UTF-8.")
+
+
+def _decode(path: Path, encoding: str) -> None:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    tail = b""
+    with path.open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            decoder.decode(chunk)
+            if b"\x00" in chunk:
+                raise UnreadableFile(f"{path.name} n'est ni un CSV ni un XLSX.")
+            if encoding != "cp1252" and ENCODED_TWICE in tail + chunk:
+                raise UnreadableFile(
+                    f"Les accents de {path.name} sont abîmés (« Ã© » pour « é ») : reprenez sa source."
+                )
+            tail = chunk[-len(ENCODED_TWICE) :]
+    decoder.decode(b"", final=True)
+
+
+def _json_lines(path: Path, encoding: str) -> Iterator[tuple[int, list[str]]]:
+    """Read a list of objects: each is one line, or one for each object of the list it holds."""
+    try:
+        objects = json.loads(path.read_text(encoding=encoding))
+    except (ValueError, RecursionError) as error:
+        raise UnreadableFile(f"{path.name} n'est pas un JSON lisible ({error}).") from error
+    if not isinstance(objects, list) or not all(isinstance(item, dict) for item in objects):
+        raise UnreadableFile(f"{path.name} doit être une liste d'objets JSON.")
+    unfolded = [(rank, cells) for rank, item in enumerate(objects, start=1) for cells in _unfold(item)]
+    columns = list(dict.fromkeys(name for _, cells in unfolded for name in cells))
+    if any(map(UNSTORABLE.search, columns)):
+        raise UnreadableFile(f"{path.name} a un nom de colonne illisible, reprenez sa source.")
+    yield 0, columns
+    for rank, cells in unfolded:
+        texts = [_cell_text(cells.get(name, "")) for name in columns]
+        if any(map(UNSTORABLE.search, texts)):
+            raise UnreadableFile(f"{path.name}, objet {rank} : caractère illisible, reprenez sa source.")
+        yield rank, texts
+
+
+def _unfold(item: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    """Return an object as rows: one for each member of the first list of objects it holds, if any."""
+    name = next((name for name, value in item.items() if _are_objects(value)), None)
+    if name is None:
+        return [item]
+    flat = {other: value for other, value in item.items() if other != name}
+    return [{**flat, **{f"{name}_{key}": value for key, value in part.items()}} for part in item[name]]
+
+
+def _are_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(part, dict) for part in value)
 
 
 def _xlsx_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    _check_parts(path)
     try:
         sheet = CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0)
-        rows = sheet.to_python(skip_empty_area=False)
+        rows = sheet.iter_rows()
     except (CalamineError, IndexError, OSError) as error:
         raise UnreadableFile(f"{path.name} n'est pas un classeur XLSX lisible.") from error
+    # Empty rows at the top are given, empty columns at the left are not.
+    left = [""] * (sheet.start[1] if sheet.start else 0)
     for number, cells in enumerate(rows, start=1):
-        yield number, [_cell_text(cell) for cell in cells]
+        yield number, left + [_cell_text(cell) for cell in cells]
+
+
+def _check_parts(path: Path) -> None:
+    """Refuse a workbook that unpacks beyond measure, or whose XML declares entities."""
+    size = 0
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for part in archive.infolist():
+                with archive.open(part) as stream:
+                    chunk = stream.read(CHUNK)
+                    if b"<!DOCTYPE" in chunk.replace(b"\x00", b"").upper():
+                        message = "contient un DOCTYPE : ce n'est pas un XLSX ordinaire."
+                        raise UnreadableFile(f"{path.name} {message}")
+                    while chunk:
+                        size += len(chunk)
+                        if size > MAX_UNPACKED_BYTES:
+                            limit = f"{MAX_UNPACKED_BYTES // 1024**2} Mo une fois décompressé"
+                            raise UnreadableFile(f"{path.name} dépasse {limit}.")
+                        chunk = stream.read(CHUNK)
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, OSError) as error:
+        raise UnreadableFile(f"{path.name} n'est pas un classeur XLSX lisible.") from error
 
 
 def _cell_text(cell: Any) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, list):
+        return " ".join(_cell_text(part) for part in cell)
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     if isinstance(cell, datetime):

@@ -1,6 +1,9 @@
 """Files people send: what is read, and what is refused as a whole."""
 
 import datetime as dt
+import json
+import zipfile
+from dataclasses import replace
 
 import openpyxl
 import pytest
@@ -11,6 +14,12 @@ from entsvc import tabular
 from entsvc.tabular import UnreadableFile, normalise, read_table
 
 
+def read_whole(path):
+    """Read a table with all its rows, for tests that look at them more than once."""
+    table = read_table(path)
+    return replace(table, rows=list(table.rows))
+
+
 @pytest.fixture
 def table(tmp_path):
     """Write bytes in a file and read them as a table."""
@@ -18,7 +27,7 @@ def table(tmp_path):
     def read(content, name="fichier.csv"):
         path = tmp_path / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return read_table(path)
+        return read_whole(path)
 
     return read
 
@@ -34,7 +43,7 @@ def workbook(tmp_path):
         book.create_sheet("Autre").append(["ignorée"])
         path = tmp_path / "classeur.xlsx"
         book.save(path)
-        return read_table(path)
+        return read_whole(path)
 
     return read
 
@@ -105,7 +114,7 @@ def test_nothing_is_converted(table):
         ("Identifiant_de_l_etablissement", "identifiant_de_l_etablissement"),
         ("Code postal", "code_postal"),
         ("Numéro de l'école", "numero_de_l_ecole"),
-        ("  REP + ", "rep"),
+        ("  REP + ", "rep_plus"),
         ("\ufeffUAI", "uai"),
         ("", ""),
     ],
@@ -136,11 +145,46 @@ def test_a_column_twice_is_refused(table):
 
 @pytest.mark.parametrize(
     "content",
-    [b"\x89PNG\r\n\x1a\n\x00\x00\x00", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00", b"a;b\n1;\x00\n"],
+    [b"\x89PNG\r\n\x1a\n\x00\x00\x00", b"%PDF-1.7\n\x00", b"a;b\n1;\x00\n"],
 )
 def test_a_binary_file_is_refused(table, content):
     with pytest.raises(UnreadableFile, match="ni un CSV ni un XLSX"):
         table(content)
+
+
+def test_an_old_excel_workbook_is_refused_with_what_to_do(table):
+    with pytest.raises(UnreadableFile, match="enregistrez-le en XLSX"):
+        table(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_utf_16_is_refused_with_what_to_do(table, encoding):
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    with pytest.raises(UnreadableFile, match="UTF-16 : enregistrez-le"):
+        table(f"{mark}uai;nom\nx;y\n".encode(encoding))
+
+
+def test_accents_encoded_twice_are_refused(table):
+    with pytest.raises(UnreadableFile, match="accents .* sont abîmés"):
+        table("nom\nécole\n".encode().decode("cp1252"))
+
+
+@pytest.mark.parametrize("offset", range(tabular.CHUNK - 4, tabular.CHUNK + 2))
+def test_accents_encoded_twice_are_seen_across_pieces_of_the_file(table, offset):
+    with pytest.raises(UnreadableFile, match="abîmés"):
+        table("nom\n" + "x" * (offset - 4) + "Ã©")
+
+
+def test_a_long_file_in_windows_1252_is_read_to_its_end(table):
+    rows = ["école;1"] * 200_000
+    read = table("\n".join(["nom;n", *rows, "é;2"]).encode("cp1252"))
+    assert (len(read.rows), read.rows[-1].values["nom"]) == (200_001, "é")
+
+
+@pytest.mark.parametrize("separator", [",", "\t"])
+def test_another_separator_is_refused_with_the_right_one(table, separator):
+    with pytest.raises(UnreadableFile, match="points-virgules"):
+        table(f"uai{separator}nom\nx{separator}y\n")
 
 
 def test_an_encoding_that_is_neither_is_refused(table):
@@ -210,3 +254,76 @@ def test_a_broken_workbook_is_refused(table, content):
 def test_a_workbook_without_cells_is_empty(workbook):
     with pytest.raises(UnreadableFile, match="vide"):
         workbook()
+
+
+def test_columns_left_empty_in_a_workbook_keep_the_rank_of_the_others(tmp_path):
+    book = openpyxl.Workbook()
+    book.active["B1"], book.active["B2"], book.active["D2"] = "uai", "x", "trop"
+    path = tmp_path / "classeur.xlsx"
+    book.save(path)
+    assert [(row.values, row.beyond) for row in read_table(path).rows] == [({"uai": "x"}, {4: "trop"})]
+
+
+def zipped(path, parts):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_a_workbook_that_unpacks_beyond_measure_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(tabular, "MAX_UNPACKED_BYTES", 10 * 1024**2)
+    bomb = zipped(tmp_path / "bombe.xlsx", {"xl/worksheets/sheet1.xml": b"0" * 11 * 1024**2})
+    assert bomb.stat().st_size < 20_000
+    with pytest.raises(UnreadableFile, match="10 Mo une fois décompressé"):
+        read_table(bomb)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_workbook_whose_xml_declares_entities_is_refused(tmp_path, encoding):
+    laughs = '<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY lol "lol">]><worksheet/>'
+    bomb = zipped(tmp_path / "entites.xlsx", {"xl/workbook.xml": laughs.encode(encoding)})
+    with pytest.raises(UnreadableFile, match="DOCTYPE"):
+        read_table(bomb)
+
+
+# JSON.
+
+
+def test_a_list_of_objects_reads_like_a_csv(table):
+    communes = [
+        {"code": "01001", "siren": "210100012", "codesPostaux": ["01400", "01401"], "rang": 0},
+        {"code": "2A004", "population": None, "chefLieu": True},
+    ]
+    read = table(json.dumps(communes), "communes.json")
+    assert read.columns == ["code", "siren", "codespostaux", "rang", "population", "cheflieu"]
+    first, second = read.rows
+    assert (first.line, first.values["codespostaux"], first.values["rang"]) == (1, "01400 01401", "0")
+    assert (second.line, second.values["siren"], second.values["population"]) == (2, "", "")
+
+
+def test_a_list_of_objects_inside_an_object_gives_a_row_for_each(table):
+    epcis = [{"code": "200000172", "membres": [{"code": "74042"}, {"code": "74049"}]}, {"code": "2"}]
+    read = table(json.dumps(epcis), "epci.json")
+    assert [(row.line, row.values["code"], row.values["membres_code"]) for row in read.rows] == [
+        (1, "200000172", "74042"),
+        (1, "200000172", "74049"),
+        (2, "2", ""),
+    ]
+
+
+@pytest.mark.parametrize("content", ['{"a": 1}', "[1, 2]", '[{"a": 1}', "[]"])
+def test_a_json_that_is_no_list_of_objects_is_refused(table, content):
+    with pytest.raises(UnreadableFile):
+        table(content, "fichier.json")
+
+
+@pytest.mark.parametrize("content", ['[{"a": "x\\u0000"}]', '[{"a": "x\\ud800"}]', '[{"\\ud800": "x"}]'])
+def test_a_json_with_characters_that_no_database_keeps_is_refused(table, content):
+    with pytest.raises(UnreadableFile, match="illisible, reprenez"):
+        list(table(content, "fichier.json"))
+
+
+def test_a_json_nested_beyond_measure_is_refused(table):
+    with pytest.raises(UnreadableFile, match="JSON lisible"):
+        table("[" * 200_000, "fichier.json")
