@@ -10,10 +10,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from entsvc.french import integer, plural
-from entsvc.importing import Finding, Importer, Report, run_import
+from entsvc.importing import Finding, Importer, Option, Report, run_import
 from entsvc.journal import command_actor
 from entsvc.tabular import UnreadableFile
 
+SHOWN = 20  # rows to look at; those that are refused are all shown
 # What argparse says of wrong arguments; the last one covers the messages that are ours, in French.
 _SAID = (
     (r"the following arguments are required: (.*)", r"il manque : \1"),
@@ -71,50 +72,75 @@ class JsonCommand(BaseCommand):
 
 
 class ImportCommand(JsonCommand):
-    """A command that imports one kind of file."""
+    """A command that imports one kind of file, with the options of its importer."""
 
     importer: Importer
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add the file and the dry run."""
+        """Add the file, the dry run and the options of the importer."""
         super().add_arguments(parser)
-        parser.add_argument("file", type=Path, metavar="FICHIER", help="CSV (;) ou XLSX.")
+        parser.add_argument("file", type=Path, metavar="FICHIER", help="CSV (;), XLSX ou JSON.")
         parser.add_argument("--dry-run", action="store_true", help="Montre sans rien écrire.")
+        for option in self.importer.options:
+            _add_option(parser, option)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Import the file and report."""
         as_json = options["json"]
+        asked = {option.name: _value(option, options) for option in self.importer.options}
         try:
             report = run_import(
-                self.importer, options["file"], dry_run=options["dry_run"], actor=command_actor()
+                self.importer,
+                options["file"],
+                dry_run=options["dry_run"],
+                actor=command_actor(),
+                options=asked,
             )
         except UnreadableFile as error:
             empty = Report(options["file"].name, dry_run=options["dry_run"])
             document = {**empty.as_json(), "error": str(error)}
             self.fail(document, str(error), as_json=as_json)
-        self.answer(report.as_json(), _words(report), as_json=as_json)
+        words = _words(report, self.importer.title)
+        self.answer(report.as_json(), words, as_json=as_json)
 
 
-def _words(report: Report) -> list[str]:
-    counts = (
-        plural(report.rows, "ligne"),
-        plural(report.created, "créée"),
-        plural(report.updated, "modifiée"),
-        plural(report.unchanged, "inchangée"),
-        plural(len(report.refused), "refusée"),
-        f"{integer(len(report.flagged))} à vérifier",
-    )
-    head = f"{report.file} : {', '.join(counts)}"
-    tail = [" (essai : rien n'est écrit)"] if report.dry_run else [""]
+def _add_option(parser: ArgumentParser, option: Option) -> None:
+    help = option.help.replace("%", "%%")
+    if option.is_switch:
+        action = "store_false" if option.default else "store_true"
+        parser.add_argument(option.flag, dest=_dest(option), action=action, help=help)
+    else:
+        metavar = re.sub(r"\W+", "_", option.label).strip("_").upper()
+        parser.add_argument(option.flag, dest=_dest(option), metavar=metavar, help=help)
+
+
+def _dest(option: Option) -> str:
+    """Return where the parser keeps an option: its name could be one of Django's own."""
+    return f"option_{option.name}"
+
+
+def _value(option: Option, options: dict[str, Any]) -> Any:
+    try:
+        return option.read(options[_dest(option)])
+    except ValueError as error:
+        raise CommandError(f"Arguments faux : {option.flag} : {error}", returncode=2) from error
+
+
+def _words(report: Report, title: str) -> list[str]:
+    tried = " (essai : rien n'est écrit)" if report.dry_run else ""
+    counts = [(name, integer(number)) for name, number in report.counts()]
+    names, figures = (max(map(len, column)) for column in zip(*counts, strict=True))
+    table = [f"  {name:<{names}} {number:>{figures}}" for name, number in counts]
     refused = [_finding("refusée", finding) for finding in report.refused]
-    shown = report.flagged[:20]
+    shown = report.flagged[:SHOWN]
     flagged = [_finding("à vérifier", finding) for finding in shown]
     if len(report.flagged) > len(shown):
         others = plural(len(report.flagged) - len(shown), "autre")
         flagged.append(f"  … et {others} à vérifier (voir --json)")
-    return [head + tail[0], *refused, *flagged]
+    return [f"{title} – {report.file}{tried}", *table, *refused, *flagged]
 
 
 def _finding(verdict: str, finding: Finding) -> str:
+    line = "—" if finding.line is None else finding.line
     value = f" « {finding.value} »" if finding.value else ""
-    return f"  ligne {finding.line} {verdict} : {finding.field}{value} – {finding.message}"
+    return f"  ligne {line} {verdict} : {finding.field}{value} – {finding.message}"

@@ -127,6 +127,8 @@ def search_key(text: str) -> str:
 class SearchField(models.CharField):
     """The words of other columns without case nor accents: SQLite does not match évry with Évry."""
 
+    derived = True  # written whatever the file of an import gives
+
     def __init__(self, *args: Any, from_fields: tuple[str, ...] = (), **kwargs: Any) -> None:
         self.from_fields = from_fields
         kwargs.update(max_length=500, editable=False, default="")
@@ -139,7 +141,7 @@ class SearchField(models.CharField):
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:
         """Derive the value from the other columns."""
-        words = " ".join(str(getattr(model_instance, name)) for name in self.from_fields)
+        words = " ".join(str(getattr(model_instance, name) or "") for name in self.from_fields)
         value = search_key(words)[: self.max_length]
         setattr(model_instance, self.attname, value)
         return value

@@ -1,4 +1,6 @@
-"""Stored documents, dated texts and the journal: no business word here."""
+"""Stored documents, imports, dated texts and the journal: no business word here."""
+
+import uuid
 
 from django.db import models
 
@@ -23,6 +25,47 @@ class StoredDocument(models.Model):
 
     def __str__(self) -> str:
         return self.path
+
+
+@protected()
+class ImportRecord(models.Model):
+    """A file that was imported, by whom, and what became of its rows."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    importer = models.SlugField("import", max_length=30)
+    file_name = models.CharField("fichier", max_length=200)
+    document = models.ForeignKey(StoredDocument, models.RESTRICT, verbose_name="contenu")
+    options = models.JSONField("options", default=dict, blank=True)
+    actor = models.CharField("auteur", max_length=150)
+    at = models.DateTimeField("date", auto_now_add=True)
+    report = models.JSONField("compte rendu")
+
+    class Meta:
+        verbose_name = "import"
+        ordering = ["-at", "-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.file_name} ({self.at:%d/%m/%Y})"
+
+
+class Upload(models.Model):
+    """A file sent by an account, tried but not yet applied."""
+
+    importer = models.SlugField("import", max_length=30)
+    file_name = models.CharField("fichier", max_length=200)
+    document = models.ForeignKey(StoredDocument, models.RESTRICT, verbose_name="contenu")
+    options = models.JSONField("options", default=dict, blank=True)
+    actor = models.CharField("auteur", max_length=150)
+    at = models.DateTimeField("date", auto_now_add=True)
+    report = models.JSONField("ce que ferait l'import")
+
+    class Meta:
+        verbose_name = "fichier à confirmer"
+        verbose_name_plural = "fichiers à confirmer"
+        ordering = ["-at", "-pk"]
+
+    def __str__(self) -> str:
+        return self.file_name
 
 
 class DatedText(models.Model):

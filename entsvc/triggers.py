@@ -237,7 +237,7 @@ def _seal(model: type[models.Model], rule: Protection) -> tuple[str, str, str]:
 
 
 # Raw string literals: the messages are shown by the database client of whoever tries.
-_REFUSED = "ligne definitive : elle se corrige par une annulation ou une reduction numerotee"
+_REFUSED = "ligne definitive : elle ne change ni ne disparait, une autre la corrige"
 _FROZEN = "version adoptee : elle ne change plus, copiez-la"
 _SEALED = "la piece est deja emise : aucune ligne ne peut y etre ajoutee"
 

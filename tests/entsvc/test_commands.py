@@ -10,7 +10,9 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, ManagementUtility, call_command
 
+from entsvc.commands import ImportCommand
 from entsvc.french import NO_BREAK
+from entsvc.importing import Importer, Layout, Option
 from members.models import Member
 from tests.factories import valid_siret
 
@@ -37,16 +39,33 @@ def called(path, **options):
 @pytest.mark.django_db
 def test_words_go_to_standard_output_without_json(members_file):
     out, err = called(members_file(f"{valid_siret(1)};Un;commune", "x;Deux;commune"))
-    assert f"2{NO_BREAK}lignes, 1{NO_BREAK}créée, 0{NO_BREAK}modifiée" in out
     assert "ligne 3 refusée : siret « x »" in out
     assert not err
+
+
+@pytest.mark.django_db
+def test_the_plan_is_a_table_of_counts(members_file):
+    path = members_file(f"{valid_siret(1)};Un;commune", "x;Deux;commune")
+    done, tried = called(path)[0], called(path, dry_run=True)[0]
+    assert done.splitlines()[:8] == [
+        "Liste de membres – membres.csv",
+        "  lignes lues    2",
+        "  créées         1",
+        "  modifiées      0",
+        "  inchangées     0",
+        "  hors périmètre 0",
+        "  refusées       1",
+        "  à vérifier     1",
+    ]
+    assert tried.splitlines()[0].endswith("(essai : rien n'est écrit)")
+    assert tried.splitlines()[2:5] == ["  à créer        0", "  à modifier     0", "  inchangées     1"]
 
 
 @pytest.mark.django_db
 def test_words_go_to_standard_error_with_json(members_file):
     out, err = called(members_file(f"{valid_siret(1)};Un;commune"), json=True)
     assert json.loads(out)["created"] == 1
-    assert f"1{NO_BREAK}ligne, 1{NO_BREAK}créée, " in err
+    assert "  créées         1" in err
 
 
 @pytest.mark.django_db
@@ -63,6 +82,84 @@ def test_a_long_list_to_check_is_cut_for_people_and_whole_in_json(members_file):
     assert len(json.loads(out)["flagged"]) == 30
     assert err.count("à vérifier :") == 20
     assert f"10{NO_BREAK}autres à vérifier" in err
+
+
+# The options of an importer.
+
+
+def whole(text):
+    if not text.isdigit():
+        raise ValueError("Écrivez un nombre entier.")
+    return int(text)
+
+
+OPTIONAL = Importer(
+    name="essai",
+    title="Essai",
+    layouts=(Layout("essai", ("siret",), lambda row, flag, options: row),),
+    key=lambda row: row.line,
+    key_column="siret",
+    apply=lambda records, job: job.report.flag(None, "demandé", str(dict(job.options)), "Voilà."),
+    permissions=(),
+    options=(
+        Option("limit", "--limit", "Au plus (lignes)", "Combien, à ±20 % près.", whole, default=7),
+        Option("settings", "--strict", "Strict", "Refuse au moindre doute.", bool, default=False),
+        Option("lax", "--no-lax", "Souple", "Refuse aussi.", bool, default=True),
+    ),
+)
+
+
+class OptionalCommand(ImportCommand):
+    importer = OPTIONAL
+
+
+def optional(tmp_path, *arguments, **options):
+    path = tmp_path / "essai.csv"
+    path.write_text("siret\n1\n", encoding="utf-8")
+    out = io.StringIO()
+    call_command(OptionalCommand(), path, *arguments, stdout=out, **options)
+    return out.getvalue()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("arguments", "options", "asked"),
+    [
+        ([], {}, {"limit": 7, "settings": False, "lax": True}),
+        (["--limit", "12", "--strict"], {}, {"limit": 12, "settings": True, "lax": True}),
+        (["--limit=", "--no-lax"], {}, {"limit": 7, "settings": False, "lax": False}),
+        ([], {"limit": "12", "strict": True}, {"limit": 12, "settings": True, "lax": True}),
+        ([], {"limit": 12}, {"limit": 12, "settings": False, "lax": True}),
+    ],
+)
+def test_options_are_read_and_given_to_the_importer(tmp_path, arguments, options, asked):
+    assert f"demandé « {asked} »" in optional(tmp_path, *arguments, **options)
+
+
+@pytest.mark.django_db
+def test_a_finding_about_no_line_says_so(tmp_path):
+    assert "  ligne — à vérifier : demandé" in optional(tmp_path)
+
+
+def test_a_wrong_option_is_told_in_french_and_is_a_wrong_argument(tmp_path):
+    with pytest.raises(CommandError, match="--limit : Écrivez un nombre entier") as refusal:
+        optional(tmp_path, "--limit", "beaucoup")
+    assert refusal.value.returncode == 2
+
+
+def test_the_help_shows_the_options_as_they_are_written(capsys):
+    OptionalCommand().print_help("manage.py", "essai")
+    said = capsys.readouterr().out
+    assert "--limit AU_PLUS_LIGNES" in said
+    assert "Combien, à ±20 % près." in said
+
+
+@pytest.mark.parametrize("command", IMPORTS)
+def test_every_import_explains_itself(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        ManagementUtility(["manage.py", command, "--help"]).execute()
+    assert stop.value.code == 0
+    assert "FICHIER" in capsys.readouterr().out
 
 
 @pytest.mark.django_db
@@ -107,6 +204,7 @@ def test_wrong_arguments_exit_with_2(command, arguments, capsys):
         (["import_members", "a.csv", "--verbosity", "9"], "n'est pas parmi 0, 1, 2, 3"),
         (["import_members", "a.csv", "--verbosity", "x"], "valeur incorrecte 'x'"),
         (["compute_calls", "--schedule", "X", "--school-year", "2024"], "--school-year : "),
+        (["import_headcounts", "a.csv", "--school-year", "2024"], "--school-year : "),
     ],
 )
 def test_wrong_arguments_are_told_in_french(arguments, said, capsys):

@@ -7,16 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entsvc.importing import (
-    Importer,
-    RowError,
-    parse_count,
-    parse_date,
-    plan_changes,
-    run_import,
-    write,
-)
-from entsvc.models import JournalEntry
+from entsvc.cells import RowError, parse_count, parse_date
+from entsvc.changes import plan_changes, write
+from entsvc.importing import Importer, Layout, run_import
+from entsvc.models import ImportRecord, JournalEntry
 from entsvc.tabular import UnreadableFile
 from members.models import Member
 from tests.factories import MemberFactory, valid_siret
@@ -30,7 +24,7 @@ class Record:
     member: Member
 
 
-def parse(row, flag):
+def parse(row, flag, options):
     if row.values["nom"] == "faux":
         flag("nom", "faux", "Drôle de nom.")
         raise RowError("nom", "faux", "Ce nom est faux.")
@@ -39,17 +33,17 @@ def parse(row, flag):
     return Record(row.line, Member(siret=row.values["siret"], name=row.values["nom"]))
 
 
-def apply(records, report):
-    plan = plan_changes(Member, ("siret",), (r.member for r in records), FIELDS)
-    plan.count_in(report)
+def apply(records, job):
+    plan = plan_changes(Member, "siret", (r.member for r in records), FIELDS)
+    plan.count_in(job.report)
     write(plan, Member, FIELDS)
 
 
 IMPORTER = Importer(
     name="essai",
-    columns=("siret", "nom"),
-    aliases={"numero": "siret"},
-    parse=parse,
+    title="Essai",
+    layouts=(Layout(name="essai", columns=("siret", "nom"), aliases={"numero": "siret"}, parse=parse),),
+    permissions=(),
     key=lambda record: record.member.siret,
     key_column="siret",
     apply=apply,
@@ -112,7 +106,9 @@ def test_a_row_refused_is_refused_once_and_no_twin_of_it_is_said(imported):
 def test_what_was_written_is_in_the_journal_with_the_file_s_fingerprint(imported):
     imported("siret;nom", f"{ONE};Un", f"{TWO};faux")
     entry = JournalEntry.objects.get()
-    assert (entry.actor, entry.action, entry.target) == ("essai", "import", "import:essai")
+    record = ImportRecord.objects.get()
+    assert (entry.actor, entry.action) == ("essai", "import")
+    assert entry.target == f"entsvc.importrecord:{record.pk}"
     assert (entry.data["created"], entry.data["refused"]) == (1, 1)
     assert len(entry.data["sha256"]) == 64
 
@@ -150,7 +146,7 @@ def test_a_plan_creates_updates_and_leaves():
         Member(siret=TWO, name="Deux bis", city=""),
         Member(siret=THREE, name="Trois"),
     ]
-    plan = plan_changes(Member, ("siret",), wanted, FIELDS)
+    plan = plan_changes(Member, "siret", wanted, FIELDS)
     assert ([m.siret for m in plan.create], [m.siret for m in plan.update], plan.unchanged) == (
         [THREE],
         [TWO],
@@ -164,7 +160,7 @@ def test_a_plan_reads_the_table_once(django_assert_num_queries):
     for number in range(10):
         MemberFactory(siret=valid_siret(number))
     with django_assert_num_queries(1):
-        plan_changes(Member, ("siret",), [Member(siret=valid_siret(n)) for n in range(20)], FIELDS)
+        plan_changes(Member, "siret", [Member(siret=valid_siret(n)) for n in range(20)], FIELDS)
 
 
 # Values.

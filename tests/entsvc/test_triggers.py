@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import IntegrityError, connection, models, transaction
 
 from entsvc import triggers
-from entsvc.models import JournalEntry, StoredDocument
+from entsvc.models import ImportRecord, JournalEntry, StoredDocument
 from invoicing.models import (
     Anomaly,
     Bordereau,
@@ -23,6 +23,8 @@ from invoicing.models import (
 )
 from invoicing.numbering import IssueRefused
 from invoicing.rendering import render_missing
+from members.models import Headcount, Usage
+from tests.factories import HeadcountFactory, UsageFactory
 from tests.invoicing.scratch import REFUSED
 from tests.invoicing.world import a_world
 
@@ -31,30 +33,41 @@ PROTECTED = [
     Bordereau,
     Call,
     CallLine,
+    Headcount,
+    ImportRecord,
     JournalEntry,
     Run,
     StoredDocument,
     Titre,
     TitreDocument,
     TitreLine,
+    Usage,
 ]
+FOLLOW_UP = {
+    Headcount: ("superseded_at",),
+    Titre: ("external_reference",),
+    Usage: ("superseded_at",),
+}
 FROZEN = [
     pytest.param(model, field, id=f"{model._meta.model_name}-{field.name}")
     for model in PROTECTED
     for field in model._meta.concrete_fields
-    if (model, field.name) != (Titre, "external_reference")
+    if field.name not in FOLLOW_UP.get(model, ())
 ]
 FREE_TEXT = {
     Anomaly: "message",
     Bordereau: "signatory",
     Call: "name",
     CallLine: "explanation",
+    Headcount: "recorded_by",
+    ImportRecord: "file_name",
     JournalEntry: "summary",
     Run: "computed_by",
     StoredDocument: "content_type",
     Titre: "debtor_name",
     TitreDocument: "role",
     TitreLine: "explanation",
+    Usage: "recorded_by",
 }
 every_table = pytest.mark.parametrize("model", PROTECTED, ids=lambda model: model._meta.model_name)
 on_postgresql = pytest.mark.skipif(
@@ -76,6 +89,10 @@ def world(db, monkeypatch):
     world.join(0)
     titres = world.issue().titres
     assert len(list(render_missing(Titre.objects.filter(pk__in=[t.pk for t in titres])))) == 2
+    HeadcountFactory()
+    UsageFactory()
+    document = StoredDocument.objects.order_by("pk").first()
+    ImportRecord.objects.create(importer="essai", document=document, actor="essai", report={})
     if connection.vendor == "postgresql":
         # Foreign keys checked at commit would keep TRUNCATE and DROP TRIGGER from even starting.
         execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -127,16 +144,10 @@ def another_value(field):
 
 
 def test_the_protected_tables_are_those_of_these_tests():
-    rules = {
-        model: rule
-        for model, rule in triggers.PROTECTED.items()
-        if model._meta.app_label in ("entsvc", "invoicing")
-    }
+    rules = {m: rule for m, rule in triggers.PROTECTED.items() if m._meta.app_label != "tariffs"}
     assert set(rules) == set(PROTECTED)
     assert all(not rule.deletable for rule in rules.values())
-    assert {model: rule.follow_up for model, rule in rules.items() if rule.follow_up} == {
-        Titre: ("external_reference",)
-    }
+    assert {model: rule.follow_up for model, rule in rules.items() if rule.follow_up} == FOLLOW_UP
 
 
 @pytest.mark.parametrize(("model", "field"), FROZEN)

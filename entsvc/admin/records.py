@@ -1,4 +1,4 @@
-"""Staff pages of the ground floor: stored documents, the journal."""
+"""Staff pages of what is kept: stored documents, the journal."""
 
 from django.contrib import admin
 

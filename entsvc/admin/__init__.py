@@ -1,0 +1,6 @@
+"""Staff pages of the ground floor."""
+
+from entsvc.admin.imports import ImportRecordAdmin
+from entsvc.admin.records import JournalEntryAdmin, StoredDocumentAdmin
+
+__all__ = ["ImportRecordAdmin", "JournalEntryAdmin", "StoredDocumentAdmin"]

@@ -1,0 +1,64 @@
+"""How the text of a cell becomes a date, a count or a code, or the refusal of its row."""
+
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+LONGEST_COUNT = 9  # digits: what an integer column of every database holds
+# What a spreadsheet leaves of a long number: 2,17003E+13.
+ROUNDED = re.compile(r"[0-9]+([.,][0-9]+)?E\+?[0-9]+", re.IGNORECASE)
+YES = {"1", "oui", "o", "vrai", "true", "x"}
+NO = {"", "0", "non", "n", "faux", "false"}
+
+
+class RowError(Exception):
+    """A row is refused: which column, which value, and what to do about it."""
+
+    def __init__(self, column: str, value: str, message: str) -> None:
+        super().__init__(message)
+        self.column, self.value, self.message = column, value, message
+
+
+def checked(column: str, text: str, check: Callable[[str], Any]) -> Any:
+    """Return `check(text)`, turning its ValueError into the refusal of the row."""
+    try:
+        return check(text)
+    except ValueError as error:
+        raise RowError(column, text, str(error)) from error
+
+
+def is_rounded(text: str) -> bool:
+    """Tell whether a spreadsheet has turned a code into a rounded number: it is lost for good."""
+    return bool(ROUNDED.fullmatch(text.strip()))
+
+
+def parse_date(column: str, text: str) -> date | None:
+    """Read 2024-06-20 or 20/06/2024; empty is None; raise RowError otherwise."""
+    if not text:
+        return None
+    for pattern in ("%Y-%m-%d", "%d/%m/%Y"):
+        try:
+            return datetime.strptime(text, pattern).date()
+        except ValueError:
+            continue
+    raise RowError(column, text, "Date attendue sous la forme 2024-06-20 ou 20/06/2024.")
+
+
+def parse_count(column: str, text: str) -> int | None:
+    """Read a whole number of people; empty is None; raise RowError for anything else."""
+    if not text:
+        return None
+    if len(text) > LONGEST_COUNT:
+        raise RowError(column, text[:50], "Ce nombre est trop grand.")
+    if not text.isascii() or not text.isdigit():
+        raise RowError(column, text, "Nombre entier attendu.")
+    return int(text)
+
+
+def parse_flag(column: str, text: str) -> bool:
+    """Read oui or non, empty being non; raise RowError for anything else."""
+    word = text.lower()
+    if word not in YES | NO:
+        raise RowError(column, text, "Réponse attendue : oui ou non.")
+    return word in YES
