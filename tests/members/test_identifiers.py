@@ -1,5 +1,7 @@
 """UAI, SIRET, INSEE commune codes, IBAN and BIC: what is right, and every slip that must be caught."""
 
+import datetime as dt
+
 import pytest
 from django.core.exceptions import ValidationError
 from hypothesis import given
@@ -8,12 +10,19 @@ from stdnum import luhn
 
 from members import identifiers
 from members.identifiers import (
+    ACTES_NATURES,
     UAI_LETTERS,
+    ActesId,
+    check_actes_id,
     check_bic,
     check_commune_code,
+    check_departement_code,
     check_iban,
+    check_siren,
     check_siret,
     check_uai,
+    departement_of,
+    proposed_siret,
     uai_letter,
 )
 
@@ -196,3 +205,131 @@ def test_forms_say_it_too(validate, right, wrong):
     validate(right)
     with pytest.raises(ValidationError):
         validate(wrong)
+
+
+# SIREN, and the SIRET proposed from it.
+
+
+@given(sirens.filter(lambda s: s != "356000000"), st.integers(0, 8), st.integers(1, 9))
+def test_every_error_on_one_digit_of_a_siren_is_caught(siren, position, shift):
+    assert check_siren(siren) == siren
+    digit = str((int(siren[position]) + shift) % 10)
+    with pytest.raises(ValueError):
+        check_siren(siren[:position] + digit + siren[position + 1 :])
+
+
+@given(sirens)
+def test_a_proposed_siret_is_always_a_right_one_of_its_siren(siren):
+    siret = proposed_siret(siren)
+    assert check_siret(siret).startswith(f"{siren}0001")
+
+
+@pytest.mark.parametrize(
+    ("siren", "siret"), [("213105331", "21310533100010"), ("228000014", "22800001400016")]
+)
+def test_proposed_sirets_are_those_published(siren, siret):
+    assert proposed_siret(siren) == siret
+
+
+@pytest.mark.parametrize("text", ["", "21310533", "2131053310", "213105332", "21310533A"])
+def test_what_is_no_siren_is_refused(text):
+    with pytest.raises(ValueError, match="neuf chiffres"):
+        check_siren(text)
+
+
+@pytest.mark.parametrize("check", [check_siret, check_siren])
+def test_a_number_rounded_by_a_spreadsheet_is_lost(check):
+    with pytest.raises(ValueError, match="arrondi"):
+        check("2,13105E+08")
+
+
+@pytest.mark.parametrize("text", ["1310533100010", " 131 053 310 0010"])
+def test_a_siret_of_thirteen_digits_has_lost_one_and_says_so(text):
+    with pytest.raises(ValueError, match="treize : un tableur"):
+        check_siret(text)
+
+
+# Codes of communes and départements.
+
+
+@pytest.mark.parametrize("text", ["00001", "96001", "99100", "2C001"])
+def test_a_code_of_no_french_commune_is_refused(text):
+    with pytest.raises(ValueError, match="INSEE"):
+        check_commune_code(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("80", "80"),
+        ("080", "80"),
+        ("02a", "2A"),
+        ("2B", "2B"),
+        ("974", "974"),
+        ("01", "01"),
+        ("988", "988"),
+    ],
+)
+def test_a_departement_comes_back_as_insee_writes_it(text, code):
+    assert check_departement_code(text) == code
+
+
+@pytest.mark.parametrize("text", ["", "1", "20", "96", "00", "0A", "1000", "099"])
+def test_what_is_no_departement_is_refused(text):
+    with pytest.raises(ValueError, match="département"):
+        check_departement_code(text)
+
+
+@pytest.mark.parametrize(
+    ("commune", "code"),
+    [("31533", "31"), ("2A004", "2A"), ("97411", "974"), ("98818", "988"), ("01004", "01")],
+)
+def test_a_commune_tells_its_departement(commune, code):
+    assert departement_of(commune) == code
+
+
+# ACTES.
+
+ACTES = "031-213105331-20240620-202436-DE"
+
+
+def test_an_actes_id_gives_its_parts():
+    found = check_actes_id(ACTES.lower())
+    assert found == ActesId("31", "213105331", dt.date(2024, 6, 20), "202436", "DE")
+
+
+@given(
+    st.sampled_from(["01", "31", "2A", "2B", "971", "988"]),
+    sirens,
+    st.dates(dt.date(2004, 1, 1)),
+    st.from_regex(r"[A-Z0-9_]{1,15}", fullmatch=True),
+    st.sampled_from(sorted(ACTES_NATURES)),
+)
+def test_an_actes_id_written_is_read_again(departement, siren, day, number, nature):
+    actes_id = ActesId(departement, siren, day, number, nature)
+    assert check_actes_id(str(actes_id)) == actes_id
+
+
+@pytest.mark.parametrize("code", ["031", "02A", "974"])
+def test_an_actes_id_keeps_its_departement_on_three_characters(code):
+    text = ACTES.replace("031", code)
+    assert str(check_actes_id(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("", "comme"),
+        ("31-213105331-20240620-202436-DE", "comme"),
+        ("031-213105331-20240620--DE", "comme"),
+        ("031-213105331-20240620-20-24-36-DE", "comme"),
+        ("031-213105331-20240620-1234567890123456-DE", "comme"),
+        ("031-213105331-20240230-202436-DE", "Date"),
+        ("031-213105332-20240620-202436-DE", "SIREN"),
+        ("031-213105331-20240620-202436-XX", "Nature"),
+        ("099-213105331-20240620-202436-DE", "département"),
+    ],
+)
+def test_what_is_no_actes_id_is_refused(text, word):
+    with pytest.raises(ValueError, match=word):
+        check_actes_id(text)

@@ -1,4 +1,4 @@
-"""Staff pages of members, schools, counts, issuers with their texts, and accounts."""
+"""Staff pages of accounts, issuers, and the texts they write."""
 
 from django import forms
 from django.contrib import admin
@@ -11,17 +11,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from entsvc.models import DatedText
 from entsvc.staff import StaffAdmin
 from members.access import ScopedAdmin, ScopedInline
-from members.models import (
-    Accountant,
-    Headcount,
-    HeadcountSource,
-    Issuer,
-    Member,
-    School,
-    Signatory,
-    Usage,
-    User,
-)
+from members.models import Accountant, Issuer, Signatory, User
 
 admin.site.unregister(Group)
 
@@ -65,7 +55,7 @@ class IssuerAdmin(ScopedAdmin):
     search_fields = ["code", "name", "siret"]
     inlines = [AccountantInline, SignatoryInline]
     fieldsets = [
-        (None, {"fields": ["code", "name", "regime", "siret", "ministry"]}),
+        (None, {"fields": ["code", "name", "regime", "siret", "ministry", "departements"]}),
         ("Adresse et contact", {
             "fields": ["address", "postal_code", "city", "contact", "phone", "email"],
         }),
@@ -90,64 +80,6 @@ class SignatoryAdmin(ScopedAdmin):
     list_display = ["last_name", "first_name", "quality", "issuer", "valid_from", "valid_to"]
     list_filter = ["issuer", "is_fictitious"]
     search_fields = ["last_name", "first_name", "quality"]
-
-
-@admin.register(Member)
-class MemberAdmin(StaffAdmin):
-    list_display = ["name", "kind", "siret", "commune_code", "city", "email"]
-    list_filter = ["kind"]
-    search_fields = ["search"]
-    fieldsets = [
-        (None, {"fields": ["name", "kind", "siret", "commune_code"]}),
-        ("Adresse de facturation", {"fields": ["address", "postal_code", "city", "email"]}),
-        ("Chorus Pro", {
-            "fields": [
-                "service_code", "service_code_required", "engagement_number",
-                "engagement_required",
-            ],
-        }),
-    ]  # fmt: skip
-
-
-class HeadcountInline(ScopedInline):
-    model = Headcount
-    fields = ["school_year", "source", "pupils"]
-
-
-class UsageInline(ScopedInline):
-    model = Usage
-    fields = ["school_year", "source", "active_pupils"]
-
-
-@admin.register(School)
-class SchoolAdmin(StaffAdmin):
-    list_display = ["uai", "name", "degree", "level", "sector", "commune_name", "state"]
-    list_filter = ["degree", "sector", "state"]
-    search_fields = ["search"]
-    inlines = [HeadcountInline, UsageInline]
-
-
-@admin.register(HeadcountSource)
-class HeadcountSourceAdmin(StaffAdmin):
-    list_display = ["code", "label", "rank", "billable"]
-
-
-@admin.register(Headcount)
-class HeadcountAdmin(StaffAdmin):
-    list_display = ["school", "school_year_label", "source", "pupils", "recorded_at"]
-    list_filter = ["school_year", "source"]
-    list_select_related = ["school", "source"]
-    search_fields = ["school__search"]
-    autocomplete_fields = ["school"]
-
-
-@admin.register(Usage)
-class UsageAdmin(StaffAdmin):
-    list_display = ["school", "school_year_label", "source", "active_pupils", "recorded_at"]
-    list_filter = ["school_year", "source"]
-    list_select_related = ["school", "source"]
-    search_fields = ["school__search"]
-    autocomplete_fields = ["school"]
 
 
 @admin.register(DatedText)

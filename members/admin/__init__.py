@@ -1,0 +1,17 @@
+"""Staff pages of this room."""
+
+from members.admin.accounts import IssuerAdmin
+from members.admin.counts import HeadcountAdmin, UsageAdmin
+from members.admin.debtors import ConfirmedDebtorAdmin
+from members.admin.schools import SchoolAdmin
+from members.admin.territory import CommuneAdmin, MemberAdmin
+
+__all__ = [
+    "CommuneAdmin",
+    "ConfirmedDebtorAdmin",
+    "HeadcountAdmin",
+    "IssuerAdmin",
+    "MemberAdmin",
+    "SchoolAdmin",
+    "UsageAdmin",
+]

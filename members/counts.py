@@ -1,0 +1,133 @@
+"""How counts are kept, never overwritten but replaced, and which one is retained among sources."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from entsvc.changes import in_batches
+from entsvc.french import integer, plural
+from members.models import Headcount, School, Usage
+
+Count = Headcount | Usage
+VALUE = {Headcount: "pupils", Usage: "active_pupils"}
+
+
+@dataclass
+class Kept:
+    """What keeping counts did: first counts, those that replace another (old, new), those known."""
+
+    created: list[Count] = field(default_factory=list)
+    replaced: list[tuple[Count, Count]] = field(default_factory=list)
+    unchanged: list[Count] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A count that holds: its number (None for none), its source, and what that source is worth."""
+
+    number: int | None
+    source: str
+    billable: bool
+    rank: int
+
+
+def retained(model: type[Count], year: int, schools: Any) -> dict[str, Known]:
+    """Return {UAI: the count retained for a school year}, in one query.
+
+    `schools` is a query of schools or of their keys.
+    """
+    return {uai: preferred(known.values()) for uai, known in held(model, year, schools).items()}
+
+
+def held(model: type[Count], year: int, schools: Any) -> dict[str, dict[str, Known]]:
+    """Return {UAI: {source: the count that holds}} for a school year, in one query."""
+    rows = (
+        model.current.filter(school_year=year, school__in=schools)
+        .order_by("pk")
+        .values_list("school__uai", VALUE[model], "source_id", "source__billable", "source__rank")
+    )
+    found: dict[str, dict[str, Known]] = {}
+    for uai, number, source, billable, rank in rows:
+        found.setdefault(uai, {})[source] = Known(number, source, billable, rank)
+    return found
+
+
+def preferred(known: Iterable[Known]) -> Known:
+    """Return the count to retain: that of a billable source first, then that of the smallest rank."""
+    return min(known, key=lambda count: (not count.billable, count.rank))
+
+
+def usage_above(active: int, count: Known | None) -> str:
+    """Return what is wrong with an usage: never more than the pupils retained; nothing if unknown."""
+    if count is None or active <= count.number:
+        return ""
+    return (
+        f"{integer(active)} élèves actifs pour {plural(count.number, 'élève')} "
+        f"(source {count.source}) : corrigez l'un des deux."
+    )
+
+
+def count_below(count: Known | None, usage: Known | None) -> str:
+    """Return what to look at when the pupils retained fall below an usage already known."""
+    if count is None or usage is None or count.number >= usage.number:
+        return ""
+    return (
+        f"L'effectif retenu ({integer(count.number)}, source {count.source}) est inférieur à l'usage "
+        f"connu ({integer(usage.number)}, source {usage.source}) : corrigez l'un des deux."
+    )
+
+
+def by_uai(uais: Iterable[str]) -> QuerySet[School]:
+    """Return the query of some schools, a thousand at most (see `in_batches`)."""
+    return School.objects.filter(uai__in=list(uais)).order_by("pk")
+
+
+def keep(model: type[Count], counts: Iterable[Count]) -> Kept:
+    """Keep unsaved counts, one at most by school, year and source: each replaces the one that held.
+
+    A count that says what is known already writes nothing.
+    """
+    kept = Kept()
+    with transaction.atomic():
+        for batch in in_batches(counts):
+            _compare(model, batch, kept)
+        withdraw(model, (old.pk for old, _ in kept.replaced))
+        model.objects.bulk_create(kept.created + [new for _, new in kept.replaced])
+    return kept
+
+
+def withdraw(model: type[Count], keys: Iterable[int]) -> None:
+    """Let counts that hold do so no longer; they stay in the history."""
+    now = timezone.now()
+    for batch in in_batches(keys):
+        model.current.filter(pk__in=batch).update(superseded_at=now)
+
+
+def _compare(model: type[Count], batch: list[Count], kept: Kept) -> None:
+    rows = model.current.filter(
+        school__in={count.school_id for count in batch},
+        school_year__in={count.school_year for count in batch},
+    )
+    stored = {key(row): row for row in rows.order_by("pk")}
+    for count in batch:
+        old = stored.get(key(count))
+        if old is None:
+            kept.created.append(count)
+        elif value(old) != value(count):
+            kept.replaced.append((old, count))
+        else:
+            kept.unchanged.append(count)
+
+
+def key(count: Count) -> tuple[int, int, str]:
+    """Return what a count is about: school, school year, source."""
+    return count.school_id, count.school_year, count.source_id
+
+
+def value(count: Count) -> int:
+    """Return the number of a count."""
+    return getattr(count, VALUE[type(count)])

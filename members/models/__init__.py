@@ -1,0 +1,24 @@
+"""People of the house, issuers, members, schools, counts and the acts that bind them."""
+
+from members.models.acts import Act
+from members.models.counts import Headcount, HeadcountSource, Usage
+from members.models.issuers import Accountant, Issuer, Signatory, User
+from members.models.schools import ConfirmedDebtor, GroupedSchool, School
+from members.models.territory import Commune, Member, Membership
+
+__all__ = [
+    "Accountant",
+    "Act",
+    "Commune",
+    "ConfirmedDebtor",
+    "GroupedSchool",
+    "Headcount",
+    "HeadcountSource",
+    "Issuer",
+    "Member",
+    "Membership",
+    "School",
+    "Signatory",
+    "Usage",
+    "User",
+]

@@ -1,0 +1,92 @@
+"""The acts that bind issuers and members."""
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+
+from members import identifiers
+from members.models.issuers import Issuer
+from members.models.territory import Member
+
+
+class Act(models.Model):
+    """An act of an assembly or authority: deliberation, decision, model of convention."""
+
+    class Kind(models.TextChoices):
+        DELIBERATION = "deliberation", "Délibération"
+        DECISION = "decision", "Décision"
+        ARRETE = "arrete", "Arrêté"
+        MODELE = "modele", "Convention-type"
+
+    issuer_path = "issuer"
+
+    # What the prefecture's receipt may call each kind; those that are not named may be anything.
+    NATURES = {Kind.DELIBERATION: ("DE",), Kind.ARRETE: ("AR", "AI")}
+
+    kind = models.CharField("nature", max_length=12, choices=Kind)
+    number = models.CharField("numéro", max_length=50, blank=True)
+    authority = models.CharField("assemblée ou autorité", max_length=200)
+    issuer = models.ForeignKey(Issuer, models.RESTRICT, verbose_name="émetteur", null=True, blank=True)
+    member = models.ForeignKey(Member, models.RESTRICT, verbose_name="membre", null=True, blank=True)
+    date = models.DateField("date", null=True, blank=True)
+    transmitted_on = models.DateField("transmis au contrôle de légalité le", null=True, blank=True)
+    actes_id = models.CharField("identifiant ACTES", max_length=60, blank=True)
+    subject = models.CharField("objet", max_length=300)
+
+    class Meta:
+        verbose_name = "acte"
+        ordering = ["-date", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind="modele") | Q(date__isnull=False),
+                name="act_is_dated",
+                violation_error_message="La date de l'acte est obligatoire.",
+            ),
+            models.CheckConstraint(
+                condition=Q(issuer__isnull=False, member__isnull=True)
+                | Q(issuer__isnull=True, member__isnull=False),
+                name="act_has_one_author",
+                violation_error_message="Un acte est celui d'un émetteur ou celui d'un membre.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        parts = [self.get_kind_display()]
+        if self.number:
+            parts.append(f"n° {self.number}")
+        if self.date:
+            parts.append(f"du {self.date:%d/%m/%Y}")
+        return " ".join(parts) + f" ({self.authority})"
+
+    def clean(self) -> None:
+        """Refuse an ACTES identifier that is not the one of this act."""
+        if not self.actes_id:
+            return
+        try:
+            found = identifiers.check_actes_id(self.actes_id)
+        except ValueError as error:
+            raise ValidationError({"actes_id": str(error)}) from error
+        self.actes_id = str(found)
+        mistakes = self._differences(found)
+        if mistakes:
+            raise ValidationError({"actes_id": mistakes})
+
+    def _differences(self, found: identifiers.ActesId) -> list[str]:
+        mistakes = []
+        if self.date and found.date != self.date:
+            mistakes.append(f"Cet identifiant date l'acte du {found.date:%d/%m/%Y}.")
+        siren = self._author_siren()
+        if siren and found.siren != siren:
+            mistakes.append(f"Cet identifiant est celui du SIREN {found.siren}, pas de {siren}.")
+        natures = self.NATURES.get(self.kind)
+        if natures and found.nature not in natures:
+            expected = " ou ".join(natures)
+            mistakes.append(f"La nature {found.nature} ne convient pas : {expected} attendu.")
+        return mistakes
+
+    def _author_siren(self) -> str:
+        if self.issuer_id:
+            return self.issuer.siret[:9]
+        if not self.member_id:
+            return ""
+        return self.member.siret[:9] if self.member.siret else self.member.siren

@@ -1,0 +1,77 @@
+"""Which member took over another: a merged commune keeps its agreements, with its SIRET."""
+
+from collections.abc import Mapping
+from datetime import date
+
+from entsvc.changes import Plan, in_batches, write
+from entsvc.importing import Report
+from members.geography import communes_of_today
+from members.memberships import end
+from members.models import Member, Membership
+
+
+def last_successor(member: int, successors: Mapping[int, int]) -> int:
+    """Return who stands today for a member, along {member: who took it over}.
+
+    A chain that comes back on itself names nobody: the member itself is returned.
+    """
+    seen, current = {member}, member
+    while current in successors:
+        current = successors[current]
+        if current in seen:
+            return member
+        seen.add(current)
+    return current
+
+
+def is_circular(member: int, successor: int, successors: Mapping[int, int]) -> bool:
+    """Tell whether naming this successor would make a member succeed to itself."""
+    return last_successor(member, {**successors, member: successor}) == member
+
+
+def known_successors() -> dict[int, int]:
+    """Return {member: who took it over}, of all members."""
+    rows = Member.objects.filter(successor__isnull=False).order_by("pk")
+    return dict(rows.values_list("pk", "successor_id"))
+
+
+def mark_mergers(on: date, report: Report) -> None:
+    """Name the successor of the communes whose code is now part of another's.
+
+    What staff said of a succession stays. The commune leaves its EPCI the day before.
+    """
+    today = communes_of_today()
+    merged = [
+        member
+        for batch in in_batches(sorted(today))
+        for member in Member.objects.filter(
+            kind=Member.Kind.COMMUNE, insee_code__in=batch, successor=None
+        ).order_by("pk")
+    ]
+    successors = _members_of({today[member.insee_code] for member in merged})
+    plan = Plan()
+    for member in merged:
+        successor = successors.get(today[member.insee_code])
+        if successor is None or successor.pk == member.pk:
+            continue
+        member.successor, member.merged_on = successor, member.merged_on or on
+        plan.update.append(member)
+        message = f"{member} fait partie de {successor} : ses conventions restent à son nom."
+        report.flag(None, "code_insee", member.insee_code, message)
+    write(plan, Member, ["successor", "merged_on"])
+    _leave_epci([member.pk for member in plan.update], on)
+
+
+def _members_of(codes: set[str]) -> dict[str, Member]:
+    rows = Member.objects.filter(kind=Member.Kind.COMMUNE, successor=None).order_by("-pk")
+    return {
+        m.insee_code: m for batch in in_batches(sorted(codes)) for m in rows.filter(insee_code__in=batch)
+    }
+
+
+def _leave_epci(members: list[int], on: date) -> None:
+    for batch in in_batches(members):
+        rows = Membership.objects.filter(
+            commune__in=batch, body__kind=Member.Kind.EPCI, valid_to=None, valid_from__lt=on
+        ).order_by("pk")
+        end(Membership, list(rows.values_list("pk", flat=True)), on)
