@@ -4,6 +4,9 @@ The four imports may come in any order: a valid UAI or SIRET not known yet gets 
 which the annuaire or the list of members completes. Nothing can be issued on it meanwhile.
 """
 
+from collections import Counter, defaultdict
+
+from entsvc.changes import Plan, in_batches, write
 from entsvc.importing import Report
 from members.models import Member, School
 
@@ -19,10 +22,41 @@ def pending_schools(lines: dict[str, int], report: Report) -> dict[str, School]:
 
 
 def pending_members(lines: dict[str, int], report: Report) -> dict[str, Member]:
-    """Return the members of {siret: line}, creating and flagging those not known yet."""
-    known = Member.objects.in_bulk(list(lines), field_name="siret")
+    """Return the members of {siret: line}, creating and flagging those not known yet.
+
+    A member known by its SIREN, without SIRET or with one that was only proposed, takes the SIRET named
+    here, still to be verified: it stays one member.
+    """
+    known = {}
+    for batch in in_batches(lines):
+        known |= Member.objects.in_bulk(batch, field_name="siret")
+    completed = _with_proposed_siret([siret for siret in lines if siret not in known])
+    for siret, member in completed.items():
+        old = f"le SIRET proposé {member.siret}" if member.siret else "l'absence de SIRET"
+        report.flag(lines[siret], "siret", siret, f"{member} : remplace {old}, à vérifier.")
+        member.siret, member.siret_to_verify = siret, True
+    write(Plan(update=list(completed.values())), Member, ["siret", "siret_to_verify"])
+    known |= completed
     missing = [siret for siret in lines if siret not in known]
     for siret in missing:
         report.flag(lines[siret], "siret", siret, "Membre inconnu : importez ou saisissez-le.")
-    created = Member.objects.bulk_create([Member(siret=siret) for siret in missing])
+    created = Member.objects.bulk_create([Member(siret=siret) for siret in missing], batch_size=1000)
     return {**known, **{member.siret: member for member in created}}
+
+
+def _with_proposed_siret(sirets: list[str]) -> dict[str, Member]:
+    """Return, for each SIRET, the only member of its SIREN when none of its SIRET is sure yet.
+
+    Two establishments of a SIREN name two members: nobody can tell which of them is the one known.
+    """
+    mentions = Counter(siret[:9] for siret in sirets)
+    found = defaultdict(list)
+    for batch in in_batches(mentions):
+        for member in Member.objects.filter(siren__in=batch, successor=None).order_by("pk"):
+            found[member.siren].append(member)
+    only = {siret: found[siret[:9]] for siret in sirets if mentions[siret[:9]] == 1}
+    return {
+        siret: members[0]
+        for siret, members in only.items()
+        if len(members) == 1 and (not members[0].siret or members[0].siret_to_verify)
+    }

@@ -1,133 +1,192 @@
-"""How a row of counts becomes the headcount and the usage of a school for a school year."""
+"""What importing counts does: which rows are kept, what they replace, what staff should look at."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable
 
 from entsvc import school_year
-from entsvc.importing import (
-    Importer,
-    Plan,
-    Report,
-    RowError,
-    checked,
-    parse_count,
-    plan_changes,
-    write,
-)
-from entsvc.tabular import Row
-from members import identifiers
+from entsvc.changes import in_batches
+from entsvc.french import plural
+from entsvc.importing import Importer, Job, Option, Report, register
+from entsvc.tabular import UnreadableFile
+from members import counts
+from members.importers import count_rows, official_counts
+from members.importers.count_rows import Record
 from members.models import Headcount, HeadcountSource, School, Usage
 from members.pending import pending_schools
 
-KEY = ("school_id", "school_year", "source_id")
 
-
-@dataclass(frozen=True)
-class Record:
-    """A checked row; `source` is checked against the database when applied."""
-
-    line: int
-    uai: str
-    year: int
-    pupils: int | None
-    active_pupils: int | None
-    source: str
-
-
-def parse(row: Row, flag: Callable[[str, str, str], None]) -> Record:
-    """Read the counts of a school; raise RowError for what can't be kept."""
-    values = row.values
-    record = Record(
-        line=row.line,
-        uai=checked("uai", values["uai"], identifiers.check_uai),
-        year=checked("annee_scolaire", values["annee_scolaire"], school_year.parse),
-        pupils=parse_count("eleves", values["eleves"]),
-        active_pupils=parse_count("eleves_actifs", values.get("eleves_actifs", "")),
-        source=values["source"].upper(),
-    )
-    if None not in (record.pupils, record.active_pupils) and record.active_pupils > record.pupils:
-        message = f"Plus d'élèves actifs que d'élèves ({record.pupils})."
-        raise RowError("eleves_actifs", str(record.active_pupils), message)
-    if _is_blank(record):
-        flag("eleves", "", "Aucun effectif : une case vide n'efface rien.")
-    return record
-
-
-def apply(records: list[Record], report: Report) -> None:
+def apply(records: list[Record], job: Job) -> None:
     """Record the headcount and the usage of each school, year and source.
 
-    A row without any count leaves everything as it is, and makes no pending school.
+    A row without any number leaves everything as it is, and makes no pending school. What changed is
+    noted for the rooms above: `headcounts` and `usages`, as {(UAI, school year): line}.
+    Raises UnreadableFile when the source that an official file stands for was never loaded.
     """
-    known = _of_known_sources(records, report)
-    kept = [record for record in known if not _is_blank(record)]
-    report.unchanged += len(known) - len(kept)
+    report = job.report
+    sources = HeadcountSource.objects.in_bulk()
+    kept = _of_known_sources(records, sources, report)
+    kept = _with_a_number(kept, report)
+    if job.options["known_only"]:
+        kept = _of_known_schools(kept, report)
+    kept = _within_counts(kept, sources, report)
     schools = pending_schools({record.uai: record.line for record in kept}, report)
-    heads = plan_changes(
-        Headcount,
-        KEY,
-        (_row(Headcount, r, schools, pupils=r.pupils) for r in kept if r.pupils is not None),
-        ["pupils"],
-    )
-    usages = plan_changes(
-        Usage,
-        KEY,
-        (
-            _row(Usage, r, schools, active_pupils=r.active_pupils)
-            for r in kept
-            if r.active_pupils is not None
+    _flag_other_degrees(kept, schools, report)
+    heads = _keep(Headcount, kept, schools, job)
+    usages = _keep(Usage, kept, schools, job)
+    _tally(kept, schools, heads, usages, report)
+    _note(job, kept, schools, heads, usages)
+    _flag_counts_below_usage(job)
+
+
+IMPORTER = register(
+    Importer(
+        name="effectifs",
+        title="Effectifs et usages",
+        layouts=(*count_rows.LAYOUTS, *official_counts.LAYOUTS),
+        key=lambda record: (record.uai, school_year.label(record.year), record.source),
+        key_column="uai",
+        apply=apply,
+        permissions=("members.add_headcount", "members.add_usage"),
+        options=(
+            Option(
+                name="school_year",
+                flag="--school-year",
+                label="Année scolaire",
+                help="Comme 2024-2025 : les lignes d'une autre année sont laissées de côté. Obligatoire "
+                "pour la colonne de l'annuaire, qui ne dit pas la sienne.",
+                parse=school_year.parse,
+            ),
+            Option(
+                name="known_only",
+                flag="--known-only",
+                label="Écoles connues seulement",
+                help="Laisse de côté les écoles que l'annuaire importé ne connaît pas, au lieu de les "
+                "créer à compléter : utile avec un fichier national.",
+                parse=bool,
+                default=False,
+            ),
         ),
-        ["active_pupils"],
     )
-    _count(kept, schools, heads, usages, report)
-    write(heads, Headcount, ["pupils"])
-    write(usages, Usage, ["active_pupils"])
-
-
-IMPORTER = Importer(
-    name="effectifs",
-    columns=("uai", "annee_scolaire", "eleves", "source"),
-    aliases={},
-    parse=parse,
-    key=lambda record: (record.uai, school_year.label(record.year), record.source),
-    key_column="uai",
-    apply=apply,
 )
 
 
-def _is_blank(record: Record) -> bool:
-    return record.pupils is None and record.active_pupils is None
-
-
-def _of_known_sources(records: list[Record], report: Report) -> list[Record]:
-    known = set(HeadcountSource.objects.order_by("pk").values_list("code", flat=True))
+def _of_known_sources(
+    records: list[Record], sources: dict[str, HeadcountSource], report: Report
+) -> list[Record]:
     for record in records:
-        if record.source not in known:
-            message = f"Source inconnue ; sources possibles : {', '.join(sorted(known))}."
-            report.refuse(record.line, "source", record.source, message)
-    return [record for record in records if record.source in known]
+        if record.source in sources:
+            continue
+        if record.official:
+            raise UnreadableFile(
+                f"La source d'effectifs {record.source} n'existe pas encore : "
+                "chargez les sources fournies (load_regimes) ou créez-la."
+            )
+        message = f"Source inconnue ; sources possibles : {', '.join(sorted(sources))}."
+        report.refuse(record.line, "source", record.source, message)
+    return [record for record in records if record.source in sources]
 
 
-def _row(
-    model: type[Headcount] | type[Usage], record: Record, schools: dict[str, School], **values: int
-) -> Headcount | Usage:
-    return model(
-        school_id=schools[record.uai].pk,
-        school_year=record.year,
-        source_id=record.source,
-        **values,
+def _with_a_number(records: list[Record], report: Report) -> list[Record]:
+    """Leave blank rows aside; those of official files are thousands, and told in one remark."""
+    kept = [record for record in records if not record.is_blank]
+    report.unchanged += len(records) - len(kept)
+    blank = sum(record.official for record in records) - sum(record.official for record in kept)
+    if blank:
+        message = f"{plural(blank, 'ligne')} sans effectif : une case vide n'efface rien."
+        report.flag(None, "eleves", "", message)
+    return kept
+
+
+def _of_known_schools(records: list[Record], report: Report) -> list[Record]:
+    known: set[str] = set()
+    for batch in in_batches({record.uai for record in records}):
+        known.update(counts.by_uai(batch).values_list("uai", flat=True))
+    report.skipped += sum(record.uai not in known for record in records)
+    return [record for record in records if record.uai in known]
+
+
+def _within_counts(
+    records: list[Record], sources: dict[str, HeadcountSource], report: Report
+) -> list[Record]:
+    """Refuse the usages above the pupils that will be retained, stored ones and this file's together."""
+    used = {(record.uai, record.year) for record in records if record.active_pupils is not None}
+    if not used:
+        return records
+    held = _held(Headcount, used)
+    for record in records:
+        if record.pupils is not None and (record.uai, record.year) in used:
+            source = sources[record.source]
+            held.setdefault((record.uai, record.year), {})[record.source] = counts.Known(
+                record.pupils, source.code, source.billable, source.rank
+            )
+    kept = []
+    for record in records:
+        known = held.get((record.uai, record.year)) if record.active_pupils is not None else None
+        problem = known and counts.usage_above(record.active_pupils, counts.preferred(known.values()))
+        if problem:
+            report.refuse(record.line, "eleves_actifs", str(record.active_pupils), problem)
+        else:
+            kept.append(record)
+    return kept
+
+
+def _held(
+    model: type[counts.Count], wanted: Iterable[tuple[str, int]]
+) -> dict[tuple[str, int], dict[str, counts.Known]]:
+    """Return {(UAI, year): {source: the count that holds}}, some schools of a year at a time."""
+    by_year: dict[int, set[str]] = defaultdict(set)
+    for uai, year in wanted:
+        by_year[year].add(uai)
+    return {
+        (uai, year): known
+        for year, uais in by_year.items()
+        for batch in in_batches(uais)
+        for uai, known in counts.held(model, year, counts.by_uai(batch)).items()
+    }
+
+
+def _flag_other_degrees(records: list[Record], schools: dict[str, School], report: Report) -> None:
+    """Flag, in a file of collèges, the lycées that it holds for a few pupils."""
+    for record in records:
+        degree = (schools[record.uai].degree or record.degree) if record.degree else ""
+        if degree not in ("", School.Degree.COLLEGE):
+            label = School.Degree(degree).label
+            message = f"{label} : ce nombre ne compte que ses élèves de collège."
+            report.flag(record.line, "numero_college", record.uai, message)
+
+
+def _keep(
+    model: type[counts.Count], records: list[Record], schools: dict[str, School], job: Job
+) -> counts.Kept:
+    column = counts.VALUE[model]
+    return counts.keep(
+        model,
+        (
+            model(
+                school_id=schools[record.uai].pk,
+                school_year=record.year,
+                source_id=record.source,
+                imported_id=job.record,
+                line=record.line,
+                recorded_by=job.actor,
+                **{column: getattr(record, column)},
+            )
+            for record in records
+            if getattr(record, column) is not None
+        ),
     )
 
 
-def _count(
-    records: list[Record], schools: dict[str, School], heads: Plan, usages: Plan, report: Report
+def _tally(
+    records: list[Record],
+    schools: dict[str, School],
+    heads: counts.Kept,
+    usages: counts.Kept,
+    report: Report,
 ) -> None:
     """Count each row once: created with its headcount, updated as soon as anything changes."""
-
-    def keys(rows: list) -> set[tuple]:
-        return {tuple(getattr(row, name) for name in KEY) for row in rows}
-
-    created, first_usages = keys(heads.create), keys(usages.create)
-    changed = keys(heads.update + usages.update) | first_usages
+    created, first_usages = (set(map(counts.key, kept.created)) for kept in (heads, usages))
+    changed = {counts.key(new) for _, new in heads.replaced + usages.replaced} | first_usages
     for record in records:
         key = (schools[record.uai].pk, record.year, record.source)
         if key in created or (record.pupils is None and key in first_usages):
@@ -136,3 +195,28 @@ def _count(
             report.updated += 1
         else:
             report.unchanged += 1
+
+
+def _note(
+    job: Job,
+    records: list[Record],
+    schools: dict[str, School],
+    heads: counts.Kept,
+    usages: counts.Kept,
+) -> None:
+    uais = {schools[record.uai].pk: record.uai for record in records}
+    for name, kept in (("headcounts", heads), ("usages", usages)):
+        news = kept.created + [new for _, new in kept.replaced]
+        job.noted[name] = {(uais[new.school_id], new.school_year): new.line for new in news}
+
+
+def _flag_counts_below_usage(job: Job) -> None:
+    """Flag the new counts that fall below an usage already known: taken, and one of the two is wrong."""
+    lines = job.noted["headcounts"]
+    usages = _held(Usage, lines)
+    heads = _held(Headcount, usages)
+    for key, known in usages.items():
+        usage, head = counts.preferred(known.values()), counts.preferred(heads[key].values())
+        problem = counts.count_below(head, usage)
+        if problem:
+            job.report.flag(lines[key], "eleves", key[0], problem)

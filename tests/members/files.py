@@ -40,10 +40,10 @@ class Outcome:
         return [(f["line"], f["field"], f["value"]) for f in self.report["flagged"]]
 
 
-def run(command, path, *, dry_run=False):
+def run(command, path, *, dry_run=False, **options):
     """Run an import with `--json` and check the shape that the contract promises."""
     out, err = io.StringIO(), io.StringIO()
-    call_command(command, path, json=True, dry_run=dry_run, stdout=out, stderr=err)
+    call_command(command, path, json=True, dry_run=dry_run, stdout=out, stderr=err, **options)
     report = json.loads(out.getvalue())
     assert set(report) >= CONTRACT_KEYS
     for finding in report["refused"] + report["flagged"]:
@@ -53,12 +53,12 @@ def run(command, path, *, dry_run=False):
     return Outcome(report, err.getvalue())
 
 
-def run_refused(command, path):
+def run_refused(command, path, **options):
     """Run an import that must change nothing and exit with 1; return its message."""
     before = snapshot()
     out = io.StringIO()
     with pytest.raises(CommandError) as refusal:
-        call_command(command, path, json=True, stdout=out, stderr=io.StringIO())
+        call_command(command, path, json=True, stdout=out, stderr=io.StringIO(), **options)
     document = json.loads(out.getvalue())
     assert refusal.value.returncode == 1
     assert document["error"] == str(refusal.value)
@@ -93,10 +93,10 @@ def snapshot():
         "schools": sorted(_values(School, "id")),
         "members": sorted(_values(Member, "id")),
         "headcounts": sorted(
-            Headcount.objects.values_list("school__uai", "school_year", "source_id", "pupils")
+            Headcount.current.values_list("school__uai", "school_year", "source_id", "pupils")
         ),
         "usages": sorted(
-            Usage.objects.values_list("school__uai", "school_year", "source_id", "active_pupils")
+            Usage.current.values_list("school__uai", "school_year", "source_id", "active_pupils")
         ),
     }
 

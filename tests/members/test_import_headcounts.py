@@ -1,13 +1,12 @@
 """Headcounts and usages: which rows are kept, and what the report says of the others."""
 
-import datetime as dt
-
 import pytest
-from django.utils import timezone
 
+from entsvc.journal import command_actor
 from members.models import Headcount, School, Usage
 from tests.factories import HeadcountSourceFactory, SchoolFactory
 from tests.members.files import run, run_refused, snapshot, with_columns, write_csv, write_xlsx
+from tests.tariffs.bases import spoken
 
 pytestmark = pytest.mark.django_db
 
@@ -63,19 +62,37 @@ def test_a_changed_row_updates_and_counts_once(tmp_path, schools, row, heads, ac
     run("import_headcounts", counts(tmp_path, COLLEGE))
     outcome = run("import_headcounts", counts(tmp_path, row))
     assert outcome.counts == (1, 0, 1, 0, 0, 0)
-    assert (Headcount.objects.get().pupils, Usage.objects.get().active_pupils) == (heads, active)
+    assert (Headcount.current.get().pupils, Usage.current.get().active_pupils) == (heads, active)
 
 
-def test_an_updated_count_says_when(tmp_path, schools):
+def test_a_changed_count_is_kept_beside_the_one_that_replaces_it(tmp_path, schools):
     run("import_headcounts", counts(tmp_path, COLLEGE))
-    long_ago = timezone.make_aware(dt.datetime(2020, 1, 1))
-    Headcount.objects.update(recorded_at=long_ago)
-    Usage.objects.update(recorded_at=long_ago)
+    run("import_headcounts", counts(tmp_path, PETIT_PRINCE, "0341301E;2024-2025;415;380;DEPP"))
 
-    run("import_headcounts", counts(tmp_path, "0341301E;2024-2025;415;381;DEPP"))
+    former, latter = Headcount.objects.filter(school__uai="0341301E").order_by("pk")
+    assert (former.pupils, latter.pupils) == (412, 415)
+    assert former.recorded_at < former.superseded_at < latter.recorded_at
+    assert latter.superseded_at is None
+    assert Usage.objects.count() == 1
 
-    assert Headcount.objects.get().recorded_at > long_ago
-    assert Usage.objects.get().recorded_at > long_ago
+
+def test_a_count_says_which_line_of_which_file_gave_it_and_who_sent_it(tmp_path, schools):
+    run("import_headcounts", counts(tmp_path, PETIT_PRINCE, COLLEGE))
+    kept = Headcount.objects.get(school__uai="0341301E")
+    assert (kept.imported.file_name, kept.imported.importer, kept.line) == (
+        "effectifs.csv",
+        "effectifs",
+        3,
+    )
+    assert kept.recorded_by == command_actor()
+    assert Usage.objects.get().line == 3
+
+
+def test_a_count_that_comes_back_replaces_again(tmp_path, schools):
+    for pupils in (143, 150, 143):
+        run("import_headcounts", counts(tmp_path, f"0310891A;2024-2025;{pupils};;DEPP"))
+    assert [h.pupils for h in Headcount.objects.order_by("pk")] == [143, 150, 143]
+    assert Headcount.current.get().pupils == 143
 
 
 def test_a_usage_that_comes_after_its_count_updates(tmp_path, schools):
@@ -88,6 +105,75 @@ def test_a_usage_alone_is_created(tmp_path, schools):
     outcome = run("import_headcounts", counts(tmp_path, "0341301E;2024-2025;;380;MANUEL"))
     assert outcome.counts == (1, 1, 0, 0, 0, 0)
     assert not Headcount.objects.exists()
+
+
+def test_a_file_of_usages_alone_is_read(tmp_path, schools):
+    run("import_headcounts", counts(tmp_path, "0341301E;2024-2025;412;;DEPP"))
+    header = "uai;annee_scolaire;eleves_actifs;source"
+    path = counts(tmp_path, "0341301E;2024-2025;380;DEPP", "0310891A;2024-2025;;DEPP", header=header)
+    outcome = run("import_headcounts", path)
+    assert outcome.counts == (2, 1, 0, 1, 0, 1)
+    assert outcome.flagged == [(3, "eleves_actifs", "")]
+    assert Usage.objects.get().active_pupils == 380
+    assert Headcount.objects.get().pupils == 412
+
+
+def test_a_usage_above_the_count_retained_is_refused_and_says_both_numbers(tmp_path, schools):
+    rows = ("0341301E;2024-2025;600;;MANUEL", "0341301E;2024-2025;700;;IPS")
+    run("import_headcounts", counts(tmp_path, "0341301E;2024-2025;412;;DEPP", *rows))
+    path = counts(tmp_path, "0341301E;2024-2025;;413;MANUEL", "0341301E;2024-2025;;412;DEPP")
+    outcome = run("import_headcounts", path)
+    assert outcome.refused == [(2, "eleves_actifs", "413")]
+    [refusal] = outcome.report["refused"]
+    assert spoken(refusal["message"]) == (
+        "413 élèves actifs pour 412 élèves (source DEPP) : corrigez l'un des deux."
+    )
+    assert Usage.objects.get().active_pupils == 412
+
+
+@pytest.mark.parametrize(("active", "refused"), [(120, 0), (121, 1)])
+def test_a_usage_is_measured_against_the_count_that_its_own_file_brings(
+    tmp_path, schools, active, refused
+):
+    run("import_headcounts", counts(tmp_path, "0341301E;2024-2025;100;;DEPP"))
+    rows = (f"0341301E;2024-2025;;{active};MANUEL", "0341301E;2024-2025;120;;DEPP")
+    outcome = run("import_headcounts", counts(tmp_path, *rows))
+    assert len(outcome.refused) == refused
+    assert Headcount.current.get().pupils == 120
+
+
+def test_a_usage_of_another_year_or_school_is_not_measured_against_this_count(tmp_path, schools):
+    run("import_headcounts", counts(tmp_path, "0341301E;2024-2025;100;;DEPP"))
+    rows = ("0341301E;2023-2024;;120;DEPP", "0310891A;2024-2025;;120;DEPP")
+    assert not run("import_headcounts", counts(tmp_path, *rows)).refused
+
+
+def test_a_count_below_a_known_usage_is_taken_and_flagged(tmp_path, schools):
+    run("import_headcounts", counts(tmp_path, COLLEGE))
+    outcome = run("import_headcounts", counts(tmp_path, "0341301E;2024-2025;379;;DEPP"))
+    assert outcome.flagged == [(2, "eleves", "0341301E")]
+    [flag] = outcome.report["flagged"]
+    assert spoken(flag["message"]) == (
+        "L'effectif retenu (379, source DEPP) est inférieur à l'usage connu (380, source DEPP) : "
+        "corrigez l'un des deux."
+    )
+    assert Headcount.current.get().pupils == 379
+    assert not run("import_headcounts", counts(tmp_path, "0341301E;2024-2025;380;;DEPP")).flagged
+
+
+def test_only_the_school_year_asked_for_is_taken(tmp_path, schools):
+    path = counts(tmp_path, PETIT_PRINCE, "0310891A;2023-2024;150;;DEPP")
+    outcome = run("import_headcounts", path, school_year="2023-2024")
+    assert (outcome.report["created"], outcome.report["skipped"]) == (1, 1)
+    assert Headcount.objects.get().pupils == 150
+
+
+def test_schools_not_known_yet_are_left_aside_when_asked(tmp_path):
+    SchoolFactory(uai="0341301E")
+    outcome = run("import_headcounts", counts(tmp_path, PETIT_PRINCE, COLLEGE), known_only=True)
+    assert outcome.counts == (2, 1, 0, 0, 0, 0)
+    assert outcome.report["skipped"] == 1
+    assert School.objects.get().uai == "0341301E"
 
 
 def test_a_blank_never_overwrites_and_is_flagged(tmp_path, schools):

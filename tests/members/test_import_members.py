@@ -31,7 +31,7 @@ def test_it_works(tmp_path):
 
     assert outcome.counts == (3, 3, 0, 0, 0, 0)
     member = Member.objects.get(siret="21310533100010")
-    assert (member.name, member.kind, member.commune_code) == (
+    assert (member.name, member.kind, member.insee_code) == (
         "Commune de Saubens",
         "commune",
         "31533",

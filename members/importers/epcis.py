@@ -1,0 +1,214 @@
+"""How the table of EPCI becomes members, and dates which communes are part of them."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from entsvc.cells import RowError, checked
+from entsvc.changes import in_batches
+from entsvc.french import plural
+from entsvc.importing import Flag, Importer, Job, Layout, Options, register
+from entsvc.tabular import Row, UnreadableFile
+from members import identifiers
+from members.importers.bodies import AS_OF, DEPARTEMENTS, Body, Tally, as_of, is_asked, keep
+from members.importers.communes import flag_late
+from members.memberships import apply_moves
+from members.models import Member, Membership
+
+JSON = {
+    "code": "siren",
+    "nom": "raison_sociale",
+    "type": "nature_juridique",
+    "membres_code": "insee",
+    "membres_siren": "siren_membre",
+    "membres_nom": "nom_membre",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A checked row: an EPCI and one of its communes, or an EPCI alone."""
+
+    line: int
+    siren: str
+    name: str
+    commune_code: str = ""
+    commune_siren: str = ""
+    commune_name: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Return what the row is about."""
+        return self.siren, self.commune_code
+
+
+def parse_member(row: Row, flag: Flag, options: Options) -> Record | None:
+    """Read an EPCI and one of its communes; None outside of the départements asked for."""
+    values = row.values
+    code = checked("insee", _with_zero(values), identifiers.check_commune_code)
+    if not is_asked(code, options):
+        return None
+    return Record(
+        line=row.line,
+        siren=checked("siren", values["siren"], identifiers.check_siren),
+        name=_name("raison_sociale", values),
+        commune_code=code,
+        commune_siren=checked("siren_membre", values["siren_membre"], identifiers.check_siren),
+        commune_name=_name("nom_membre", values),
+    )
+
+
+def parse_alone(row: Row, flag: Flag, options: Options) -> Record:
+    """Read an EPCI without its communes; the whole file is refused when départements are asked for."""
+    if options.get("departements"):
+        raise UnreadableFile(
+            "Ce fichier ne dit pas où sont les EPCI : importez-le sans choisir de départements."
+        )
+    return Record(
+        line=row.line,
+        siren=checked("siren", row.values["siren"], identifiers.check_siren),
+        name=_name("nom", row.values),
+    )
+
+
+def apply(records: list[Record], job: Job) -> None:
+    """Keep the EPCI, then let communes enter and leave them on the day of the table.
+
+    A row is created when it brings an EPCI alone or a commune into one, updated when it completes
+    an EPCI or a commune.
+    """
+    tally = Tally()
+    records = _in_one_epci(records, job)
+    epcis = _keep_epcis(records, tally, job)
+    with_commune = [record for record in records if record.commune_code]
+    communes = _communes(with_commune, tally, job)
+    pairs = {(epcis[r.siren], communes[r.commune_code]): r for r in with_commune}
+    listed = {record.siren for record in with_commune}
+    asked = _asked_communes(job.options)
+    moves = apply_moves(
+        Membership,
+        Member.Kind.EPCI,
+        pairs,
+        as_of(job.options),
+        exclusive=True,
+        complete=frozenset(epcis[siren] for siren in listed),
+        concerns=lambda commune: asked is None or commune in asked,
+    )
+    tally.created |= {pairs[pair].key for pair in moves.opened}
+    flag_late(job, ((_line(pair, pairs), _label(pair, pairs)) for pair in moves.late))
+    _say_who_left(moves.ended, moves.opened, job)
+    tally.count((record.key for record in records), job.report)
+
+
+IMPORTER = register(
+    Importer(
+        name="epcis",
+        title="Table des EPCI",
+        layouts=(
+            Layout(
+                name="EPCI et communes membres",
+                columns=("siren", "raison_sociale", "insee", "siren_membre", "nom_membre"),
+                aliases=JSON,
+                parse=parse_member,
+            ),
+            Layout(name="EPCI", columns=("siren", "nom", "nature_juridique"), parse=parse_alone),
+        ),
+        key=lambda record: record.key,
+        key_column="siren",
+        apply=apply,
+        permissions=("members.add_member", "members.change_member", "members.add_membership"),
+        options=(DEPARTEMENTS, AS_OF),
+    )
+)
+
+
+def _name(column: str, values: dict[str, str]) -> str:
+    if not values[column]:
+        raise RowError(column, "", "Le nom est obligatoire.")
+    return values[column]
+
+
+def _with_zero(values: dict[str, str]) -> str:
+    """Return the INSEE code with the zero a spreadsheet took off, when the département tells so."""
+    code, departement = values["insee"], values.get("dep_com", "")
+    restored = code.zfill(5)
+    sure = len(code) == 4 and departement and restored.startswith(departement.zfill(2))
+    return restored if sure else code
+
+
+def _in_one_epci(records: list[Record], job: Job) -> list[Record]:
+    """Refuse the communes that the table puts in several EPCI: none of them may silently win."""
+    counts = Counter(record.commune_code for record in records if record.commune_code)
+    kept = []
+    for record in records:
+        if counts[record.commune_code] > 1:
+            message = f"Cette commune est dans {counts[record.commune_code]} EPCI de la table."
+            job.report.refuse(record.line, "insee", record.commune_code, message)
+        else:
+            kept.append(record)
+    return kept
+
+
+def _keep_epcis(records: list[Record], tally: Tally, job: Job) -> dict[str, int]:
+    """Keep each EPCI once, and count it on its first row."""
+    first = {}
+    for record in records:
+        first.setdefault(record.siren, record)
+    bodies = (Body(line=r.line, siren=r.siren, name=r.name) for r in first.values())
+    brought = Tally()
+    keys = keep(Member.Kind.EPCI, bodies, job.report, brought)
+    for record in first.values():
+        if record.siren in brought.created and not record.commune_code:
+            tally.created.add(record.key)
+        elif record.siren in brought.created | brought.changed:
+            tally.changed.add(record.key)
+    return keys
+
+
+def _communes(records: list[Record], tally: Tally, job: Job) -> dict[str, int]:
+    """Return {code: member}; a commune not known yet is created with its SIREN and no SIRET."""
+    bodies = {
+        r.commune_siren: Body(
+            line=r.line, siren=r.commune_siren, name=r.commune_name, insee_code=r.commune_code
+        )
+        for r in records
+    }
+    brought = Tally()
+    keys = keep(Member.Kind.COMMUNE, bodies.values(), job.report, brought)
+    told = brought.created | brought.changed
+    tally.changed |= {record.key for record in records if record.commune_siren in told}
+    if brought.created:
+        count = plural(len(brought.created), "commune")
+        message = f"{count} sans SIRET, connues par cette seule table : importez la table des communes."
+        job.report.flag(None, "siren_membre", "", message)
+    return {record.commune_code: keys[record.commune_siren] for record in records}
+
+
+def _asked_communes(options: Options) -> set[int] | None:
+    """Return the communes of the départements asked for, None for all."""
+    if not options.get("departements"):
+        return None
+    rows = Member.objects.filter(kind=Member.Kind.COMMUNE).order_by("pk").values_list("pk", "insee_code")
+    return {key for key, code in rows.iterator() if is_asked(code, options)}
+
+
+def _line(pair: tuple[int, int], pairs: dict[tuple[int, int], Record]) -> int | None:
+    return pairs[pair].line if pair in pairs else None
+
+
+def _label(pair: tuple[int, int], pairs: dict[tuple[int, int], Record]) -> str:
+    return pairs[pair].commune_name if pair in pairs else str(Member.objects.get(pk=pair[1]))
+
+
+def _say_who_left(ended: list, opened: Iterable[tuple[int, int]], job: Job) -> None:
+    moved = {commune for _, commune in opened}
+    left = [span.part for span in ended if span.part not in moved]
+    names = [
+        member.name
+        for batch in in_batches(left)
+        for member in Member.objects.filter(pk__in=batch).order_by("name", "pk")
+    ]
+    if names:
+        shown = ", ".join(names[:10]) + (" …" if len(names) > 10 else "")
+        message = f"{plural(len(names), 'commune')} que la table ne met plus dans leur EPCI : {shown}."
+        job.report.flag(None, "insee", "", message)
