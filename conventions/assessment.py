@@ -11,15 +11,19 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from conventions.basis import Basis
+from conventions.basis import WITHOUT_SIRET, Basis
 from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription
 from entsvc import school_year
+from members import counts
 from members.models import Headcount, HeadcountSource, Usage
 from tariffs import engine
 from tariffs.adoption import adopted, charges_of
 from tariffs.models import Adoption, Schedule
 
-UNKNOWN = (None, "", True)
+# What stands for no count at all.
+UNKNOWN = counts.Known(None, "", True, 0)
+
+NOBODY = "d'un membre sans SIRET"
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ def read_basis(schedule: Schedule, year: int, decisions: Decisions | None = None
     adoption = adopted(schedule, year)
     conventions = list(
         Convention.objects.select_related("debtor", "party", "act")
-        .filter(_covering(year), schedule=schedule, status=Convention.Status.IN_FORCE)
+        .filter(covering(year), schedule=schedule, status=Convention.Status.IN_FORCE)
         .order_by("reference")
     )
     return Basis(
@@ -57,17 +61,38 @@ def read_basis(schedule: Schedule, year: int, decisions: Decisions | None = None
     )
 
 
+def covering(year: int, prefix: str = "") -> Q:
+    """Match rows whose declared years hold `year`, through `prefix` (`convention__`) if any."""
+    open_or_later = Q(**{f"{prefix}last_year__isnull": True}) | Q(**{f"{prefix}last_year__gte": year})
+    return Q(**{f"{prefix}first_year__lte": year}) & open_or_later
+
+
 def unused(decisions: Decisions, basis: Basis) -> list[engine.Anomaly]:
     """Return, as notices, the decisions that changed nothing: often a wrong code or debtor."""
     shared = {c.code for c in basis.charges if c.model == engine.ALLOCATION and c.pool_reference}
     schools = {s.uai for m in basis.members for a in m.agreements for s in a.schools}
     sirets = {member.siret for member in basis.members}
     idle = [f"L'enveloppe {code} n'est lue par aucune ligne." for code in set(decisions.pools) - shared]
-    idle += [f"La déduction de {siret} est sans appel." for siret in set(decisions.deductions) - sirets]
+    idle += [
+        f"La déduction {f'de {siret}' if siret else NOBODY} est sans appel."
+        for siret in set(decisions.deductions) - sirets
+    ]
     idle += [
         f"{uai}, écartée, n'est inscrite nulle part." for uai in set(decisions.exclusions) - schools
     ]
     return [engine.Anomaly("unused_decision", message, blocking=False) for message in sorted(idle)]
+
+
+def without_siret(basis: Basis) -> list[engine.Anomaly]:
+    """Return, as anomalies of the whole run, the debtors that nothing can be called from."""
+    return [
+        engine.Anomaly(
+            "missing_siret",
+            f"{member.name}, payeur de {', '.join(a.title for a in member.agreements)}, n'a pas de "
+            "SIRET et n'est pas appelé : saisissez-le dans sa fiche, puis recalculez.",
+        )
+        for member in basis.without_siret
+    ]
 
 
 def _with_pool(charge: engine.Charge, decisions: Decisions) -> engine.Charge:
@@ -76,12 +101,6 @@ def _with_pool(charge: engine.Charge, decisions: Decisions) -> engine.Charge:
         return charge
     amount, reference = decisions.pools.get(charge.code, (None, ""))
     return replace(charge, pool=amount, pool_reference=reference)
-
-
-def _covering(year: int, prefix: str = "") -> Q:
-    """Match rows whose declared years hold `year`."""
-    open_or_later = Q(**{f"{prefix}last_year__isnull": True}) | Q(**{f"{prefix}last_year__gte": year})
-    return Q(**{f"{prefix}first_year__lte": year}) & open_or_later
 
 
 def _facts(schedule: Schedule, adoption: Adoption) -> dict[str, Any]:
@@ -122,19 +141,19 @@ def _members(
     debtors = {convention.debtor_id: convention.debtor for convention in conventions}
     return tuple(
         engine.Member(
-            siret=debtor.siret,
+            siret=debtor.siret or f"{WITHOUT_SIRET} {debtor.pk}",
             name=str(debtor),
             agreements=tuple(by_debtor[debtor.pk]),
-            deductions=decisions.deductions.get(debtor.siret, ()),
+            deductions=decisions.deductions.get(debtor.siret, ()) if debtor.siret else (),
         )
-        for debtor in sorted(debtors.values(), key=lambda debtor: debtor.siret)
+        for debtor in sorted(debtors.values(), key=lambda debtor: (debtor.siret or "~", debtor.pk))
     )
 
 
 def _enrolled(schedule: Schedule, year: int) -> QuerySet[Enrolment]:
     return Enrolment.objects.filter(
-        _covering(year),
-        _covering(year, "convention__"),
+        covering(year),
+        covering(year, "convention__"),
         convention__schedule=schedule,
         convention__status=Convention.Status.IN_FORCE,
     )
@@ -145,12 +164,11 @@ def _schools_by_convention(
 ) -> dict[int, list[engine.School]]:
     enrolments = _enrolled(schedule, year)
     school_ids = enrolments.values("school_id")
-    sources = {source.code: source for source in HeadcountSource.objects.all()}
-    counts = _retained(Headcount, "pupils", school_ids, year, sources)
-    usages = _retained(Usage, "active_pupils", school_ids, year, sources)
+    heads = counts.retained(Headcount, year, school_ids)
+    usages = counts.retained(Usage, year, school_ids)
+    before = counts.retained(Headcount, year - 1, school_ids)
     rows = enrolments.order_by("school__uai", "pk").values_list(
         "convention_id",
-        "school_id",
         "school__uai",
         "school__name",
         "school__commune_name",
@@ -158,9 +176,8 @@ def _schools_by_convention(
         "school__sector",
     )
     schools: dict[int, list[engine.School]] = defaultdict(list)
-    for convention_id, school_id, uai, name, commune, degree, sector in rows:
-        pupils, source, billable = counts.get(school_id, UNKNOWN)
-        active, active_source, active_billable = usages.get(school_id, UNKNOWN)
+    for convention_id, uai, name, commune, degree, sector in rows:
+        pupils, usage, previous = (known.get(uai, UNKNOWN) for known in (heads, usages, before))
         schools[convention_id].append(
             engine.School(
                 uai=uai,
@@ -168,43 +185,22 @@ def _schools_by_convention(
                 commune=commune,
                 degree=degree,
                 sector=sector,
-                pupils=pupils,
-                pupils_source=source,
-                pupils_billable=billable,
-                active_pupils=active,
-                active_source=active_source,
-                active_billable=active_billable,
+                pupils=pupils.number,
+                pupils_source=pupils.source,
+                pupils_billable=pupils.billable,
+                active_pupils=usage.number,
+                active_source=usage.source,
+                active_billable=usage.billable,
                 excluded=exclusions.get(uai, ""),
+                # An approximation compares with nothing.
+                previous_pupils=previous.number if previous.billable else None,
             )
         )
     return schools
 
 
-def _retained(
-    model: type[Headcount] | type[Usage],
-    column: str,
-    school_ids: Any,
-    year: int,
-    sources: Mapping[str, HeadcountSource],
-) -> dict[int, tuple[int, str, bool]]:
-    """Return {school: (count, source, billable)}: billable sources first, then by rank."""
-    rows = (
-        model.objects.filter(school_year=year, school__in=school_ids)
-        .order_by("school")
-        .values_list("school_id", "source_id", column)
-    )
-
-    def preference(row: tuple[int, str, int]) -> tuple[bool, int]:
-        return sources[row[1]].billable, -sources[row[1]].rank
-
-    return {
-        school: (count, code, sources[code].billable)
-        for school, code, count in sorted(rows, key=preference)
-    }
-
-
 def _options_by_convention(schedule: Schedule, year: int) -> dict[int, list[str]]:
-    rows = Subscription.objects.filter(_covering(year), convention__schedule=schedule)
+    rows = Subscription.objects.filter(covering(year), convention__schedule=schedule)
     return _grouped(rows.order_by("code").values_list("convention_id", "code"))
 
 

@@ -8,10 +8,16 @@ from typing import Any
 
 from tariffs import engine
 
+WITHOUT_SIRET = "sans SIRET"
+
 
 @dataclass(frozen=True)
 class Basis:
-    """Everything an assessment reads. `facts` names the schedule, version, act and sources in words."""
+    """Everything an assessment reads. `facts` names the schedule, version, act and sources in words.
+
+    A debtor that has no SIRET yet stands in it under « sans SIRET » and its key: it is not called, but
+    it weighs on the pools it shares, so that its SIRET once known moves no one else's part.
+    """
 
     school_year: int
     facts: dict[str, Any]
@@ -21,7 +27,13 @@ class Basis:
 
     def assess(self) -> list[engine.Result]:
         """Return what each member owes, by SIRET."""
-        return engine.compute(self.charges, self.members, self.school_year, self.acceptances)
+        results = engine.compute(self.charges, self.members, self.school_year, self.acceptances)
+        return [result for result in results if not result.member.siret.startswith(WITHOUT_SIRET)]
+
+    @property
+    def without_siret(self) -> tuple[engine.Member, ...]:
+        """Return the debtors that can't be called for want of a SIRET."""
+        return tuple(m for m in self.members if m.siret.startswith(WITHOUT_SIRET))
 
     def as_json(self) -> dict:
         """Return the basis as JSON types; amounts and prices are strings."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from entsvc import school_year
-from entsvc.french import euros, integer, plural, price
+from entsvc.french import MINUS, NO_BREAK, euros, integer, plural, price
 from entsvc.money import CENT, round_cents
 from tariffs.facts import (
     Acceptance,
@@ -40,12 +40,14 @@ __all__ = [
     "band_for",
     "compute",
     "notices",
+    "schools_read",
     "share_out",
 ]
 
 PUPILS, ACTIVE_PUPILS, SCHOOLS, UNITS = "pupils", "active_pupils", "schools", "units"
 UNIT, BANDED, ALLOCATION = "unit", "banded", "allocation"
 DEDUCTION = "DEDUCTION"
+VARIATION = 20  # per cent: a count that moves more in a year deserves a look
 ACCEPTABLE = frozenset({"count_not_billable"})
 SHOWN = 10  # schools named in a message; each is named by an anomaly of its own
 
@@ -101,6 +103,20 @@ def share_out(pool: Decimal, weights: dict[str, int]) -> dict[str, Decimal]:
     left = cents - sum(quotient for quotient, _ in parts.values())
     ranked = sorted(parts, key=lambda key: (-parts[key][1], key))
     return {key: (parts[key][0] + (1 if rank < left else 0)) * CENT for rank, key in enumerate(ranked)}
+
+
+def schools_read(charges: Iterable[Charge], member: Member, metric: str) -> set[str]:
+    """Return the UAIs of a member of which the charges read a count: `pupils` or `active_pupils`.
+
+    A band for the school is chosen by its pupils.
+    """
+    by_band = metric == PUPILS
+    return {
+        school.uai
+        for charge in charges
+        if charge.metric == metric or (by_band and charge.model == BANDED and charge.metric == SCHOOLS)
+        for _, school in _applicable(charge, member)
+    }
 
 
 def band_for(bands: Iterable[Band], quantity: int) -> Band | None:
@@ -209,8 +225,8 @@ def _subscribed(charge: Charge, agreement: Agreement) -> bool:
     return not charge.subscription or charge.subscription in agreement.subscriptions
 
 
-def _applicable(charge: Charge, result: Result) -> Iterator[tuple[Agreement, School]]:
-    for agreement in result.member.agreements:
+def _applicable(charge: Charge, member: Member) -> Iterator[tuple[Agreement, School]]:
+    for agreement in member.agreements:
         if _subscribed(charge, agreement):
             for school in agreement.billed:
                 if school.degree and _in_scope(charge, school, agreement):
@@ -252,7 +268,27 @@ def _pupils(school: School, result: Result, year: int) -> int | None:
             "remplacez-le par le constat de rentrée."
         )
         result.report(Anomaly("count_not_billable", message, school.uai))
+    else:
+        _check_variation(school, result)
     return school.pupils
+
+
+def _check_variation(school: School, result: Result) -> None:
+    """Report a count that moved beyond ±20 % in a year: often a typing error, sometimes a new school."""
+    previous = school.previous_pupils
+    if previous is None or abs(school.pupils - previous) * 100 <= previous * VARIATION:
+        return
+    change = ""
+    if previous:
+        sign = MINUS if school.pupils < previous else "+"
+        # Half up, in whole numbers.
+        percent = (abs(school.pupils - previous) * 200 + previous) // (2 * previous)
+        change = f" ({sign}{integer(percent)}{NO_BREAK}%)"
+    message = (
+        f"{_named(school)} : {plural(school.pupils, 'élève')} contre {integer(previous)} "
+        f"l'année précédente{change} : vérifiez."
+    )
+    result.report(Anomaly("variation", message, school.uai, blocking=False))
 
 
 def _price(charge: Charge, result: Result, year: int) -> None:
@@ -263,7 +299,7 @@ def _price(charge: Charge, result: Result, year: int) -> None:
             if quantity and _subscribed(charge, agreement):
                 _add_line(charge, result, agreement, None, quantity, quantity)
         return
-    for agreement, school in _applicable(charge, result):
+    for agreement, school in _applicable(charge, result.member):
         quantity = _quantity(charge, school, result, year)
         banding = quantity
         if charge.model == BANDED and charge.metric == SCHOOLS:

@@ -44,7 +44,8 @@ class Charge:
 class School:
     """A school named by an agreement, with the counts retained for the year (None: unknown).
 
-    `excluded` is why staff left it out of this year's calls.
+    `excluded` is why staff left it out of this year's calls. `previous_pupils` is the billable count of
+    the school year before.
     """
 
     uai: str
@@ -59,6 +60,7 @@ class School:
     active_source: str = ""
     active_billable: bool = True
     excluded: str = ""
+    previous_pupils: int | None = None
 
 
 @dataclass(frozen=True)

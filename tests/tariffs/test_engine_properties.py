@@ -65,6 +65,7 @@ def members_of_every_kind(draw):
                         degree=draw(st.sampled_from(["premier", "college", "lycee", ""])),
                         sector=draw(st.sampled_from(["public", "prive"])),
                         active_pupils=draw(known_or_not),
+                        previous_pupils=draw(known_or_not),
                         pupils_billable=draw(st.booleans()),
                         excluded=draw(st.sampled_from(["", "", "Motif"])),
                     )
