@@ -2,8 +2,16 @@
 
 from django.contrib import admin
 
+from conventions.filters import FindingFilter
 from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription
 from members.access import ScopedAdmin, ScopedInline
+from members.admin import MemberAdmin, SchoolAdmin
+
+FINDING = "admin/conventions/finding.html"
+
+MemberAdmin.list_filter = [FindingFilter, *MemberAdmin.list_filter]
+SchoolAdmin.list_filter = [FindingFilter, *SchoolAdmin.list_filter]
+MemberAdmin.list_before_template = SchoolAdmin.list_before_template = FINDING
 
 
 class EnrolmentInline(ScopedInline):
@@ -34,7 +42,8 @@ class ConventionAdmin(ScopedAdmin):
         "last_year_label",
         "signed_on",
     ]
-    list_filter = ["schedule", "status", "first_year"]
+    list_before_template = FINDING
+    list_filter = [FindingFilter, "schedule", "status", "first_year"]
     list_select_related = ["party", "schedule"]
     search_fields = ["search", "party__search", "debtor__search"]
     autocomplete_fields = ["party", "debtor", "act"]

@@ -8,3 +8,7 @@ class ConventionsConfig(AppConfig):
 
     name = "conventions"
     verbose_name = "Conventions"
+
+    def ready(self) -> None:
+        """Register what this room says of the imports of the rooms below."""
+        from conventions import absences  # noqa: F401

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -12,16 +12,9 @@ from django.db.models.base import ModelState
 
 from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription
 from entsvc import school_year
-from entsvc.importing import (
-    Importer,
-    Plan,
-    Report,
-    RowError,
-    checked,
-    parse_count,
-    parse_date,
-    write,
-)
+from entsvc.cells import RowError, checked, parse_count, parse_date
+from entsvc.changes import Plan, write
+from entsvc.importing import Flag, Importer, Job, Layout, Options, Report, register
 from entsvc.tabular import Row
 from members import identifiers
 from members.models import Member, School
@@ -82,7 +75,7 @@ class Changes:
         DeliveredUnits.objects.bulk_create(self.units, batch_size=BATCH)
 
 
-def parse(row: Row, flag: Callable[[str, str, str], None]) -> Record:
+def parse(row: Row, flag: Flag, options: Options) -> Record:
     """Read an agreement; raise RowError for what can't be kept."""
     values = row.values
     if not values["reference"]:
@@ -109,14 +102,15 @@ def parse(row: Row, flag: Callable[[str, str, str], None]) -> Record:
     return record
 
 
-def apply(records: list[Record], report: Report) -> None:
+def apply(records: list[Record], job: Job) -> None:
     """Create agreements, or bring the stored ones to what the file says.
 
     What the file does not say stays: an empty cell (but that of the last year, which opens the
     agreement), and what it has no column for (opening of access, end of an enrolment, units of later
     years). A debtor or a list of schools that it does change is flagged.
     """
-    kept = _of_known_schedules(records, report)
+    report = job.report
+    kept = _of_known_schedules(records, job)
     schedules = {s.code: s for s in Schedule.objects.filter(code__in={r.schedule for r in kept})}
     stored = _stored(schedules)
     kept = list(_completed(_of_known_codes(kept, schedules), stored, report))
@@ -137,25 +131,34 @@ def apply(records: list[Record], report: Report) -> None:
     changes.write()
 
 
-IMPORTER = Importer(
-    name="conventions",
-    columns=(
-        "siret_membre",
-        "bareme",
-        "reference",
-        "date_signature",
-        "premiere_annee",
-        "derniere_annee",
-        "date_fin",
-        "ecoles",
-        "options",
-        "unites",
-    ),
-    aliases={},
-    parse=parse,
-    key=lambda record: (record.schedule.upper(), record.reference),
-    key_column="reference",
-    apply=apply,
+IMPORTER = register(
+    Importer(
+        name="conventions",
+        title="Conventions déjà signées",
+        layouts=(
+            Layout(
+                name="conventions",
+                columns=(
+                    "siret_membre",
+                    "bareme",
+                    "reference",
+                    "date_signature",
+                    "premiere_annee",
+                    "derniere_annee",
+                    "date_fin",
+                    "ecoles",
+                    "options",
+                    "unites",
+                ),
+                parse=parse,
+            ),
+        ),
+        key=lambda record: (record.schedule.upper(), record.reference),
+        key_column="reference",
+        apply=apply,
+        permissions=("conventions.add_convention", "conventions.change_convention"),
+        shared=False,
+    )
 )
 
 
@@ -215,8 +218,12 @@ class Spellings:
         return text if text in self._codes else self._by_upper.get(text.upper(), text.upper())
 
 
-def _of_known_schedules(records: list[Record], report: Report) -> list[Record]:
-    known = Schedule.objects.order_by("code").values_list("code", flat=True)
+def _of_known_schedules(records: list[Record], job: Job) -> list[Record]:
+    """Leave the rows whose schedule is known, and is one of the account's issuers'."""
+    schedules = Schedule.objects.order_by("code")
+    if job.issuers is not None:
+        schedules = schedules.filter(issuer__in=job.issuers)
+    known = list(schedules.values_list("code", flat=True))
     spellings = Spellings()
     for code in known:
         spellings.add(code)
@@ -227,7 +234,7 @@ def _of_known_schedules(records: list[Record], report: Report) -> list[Record]:
             kept.append(record)
         else:
             message = f"Barème inconnu ; barèmes possibles : {', '.join(sorted(known))}."
-            report.refuse(record.line, "bareme", record.schedule, message)
+            job.report.refuse(record.line, "bareme", record.schedule, message)
     return kept
 
 

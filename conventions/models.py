@@ -44,6 +44,7 @@ class Convention(Years):
         models.RESTRICT,
         verbose_name="payeur",
         related_name="+",
+        limit_choices_to={"siret__isnull": False},
         help_text="Le plus souvent le signataire ; une commune peut payer pour un regroupement.",
     )
     signed_on = models.DateField("signée le", null=True, blank=True)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from django.db import transaction
 from django.db.models import Max
 
-from conventions.assessment import read_basis, unused
+from conventions.assessment import read_basis, unused, without_siret
 from conventions.basis import Basis, fingerprint, from_json
 from entsvc import journal, school_year
 from entsvc.french import euros
@@ -75,8 +75,8 @@ def _keep_notices(
     run: Run, basis: Basis, results: list[engine.Result], idle: list[engine.Anomaly]
 ) -> None:
     """Keep what concerns the whole run: the notices of its charges, or the absence of agreements."""
-    found = engine.notices(basis.charges, results) + idle
-    if not results:
+    found = engine.notices(basis.charges, results) + idle + without_siret(basis)
+    if not basis.members:
         message = f"Aucune convention en vigueur ne couvre {school_year.label(basis.school_year)}."
         found.append(engine.Anomaly("no_agreement", message))
     Anomaly.objects.bulk_create(Anomaly(run=run, **vars(anomaly)) for anomaly in found)

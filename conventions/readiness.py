@@ -1,0 +1,417 @@
+"""Is a school year ready to be called? What is missing, by issuer, each count with the rows behind it.
+
+Nothing here is stored: a finding is a condition on rows, which counts them and lists them alike.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
+
+from conventions.assessment import covering
+from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription
+from entsvc import school_year
+from entsvc.french import NO_BREAK
+from members.models import ConfirmedDebtor, Headcount, Issuer, Member, Membership, School, Usage
+from tariffs.engine import VARIATION
+from tariffs.models import Adoption, Charge, Schedule
+
+BLOCKING, TO_CHECK = "bloque", "à vérifier"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """An issuer and a school year (2024 for 2024-2025)."""
+
+    issuer: Issuer
+    year: int
+
+    def __str__(self) -> str:
+        return f"{self.issuer.code} {school_year.label(self.year)}"
+
+    @property
+    def departements(self) -> list[str]:
+        """Return the codes of the issuer's territory."""
+        return self.issuer.departements.split()
+
+    @cached_property
+    def degrees(self) -> frozenset[str]:
+        """Return the degrees that the tariff of the year bills; of any year while none is adopted."""
+        charges = Charge.objects.filter(version__schedule__issuer=self.issuer)
+        of_year = charges.filter(version__adoption__school_year=self.year)
+        found = set(of_year.order_by().values_list("degree", flat=True).distinct())
+        found = found or set(charges.order_by().values_list("degree", flat=True).distinct())
+        return frozenset(School.Degree.values) if "" in found else frozenset(found)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the page: which rows are concerned among `base`, how bad it is, what mends it."""
+
+    code: str
+    label: str
+    advice: str
+    severity: str
+    base: Callable[[Scope], QuerySet]
+    condition: Callable[[Scope], Q]
+
+    def rows(self, scope: Scope) -> QuerySet:
+        """Return the rows that the line counts."""
+        return self.base(scope).filter(self.condition(scope))
+
+
+def counts(scope: Scope) -> dict[str, int]:
+    """Return {code of a finding: number of rows}: one query for the findings of a same base."""
+    groups: dict[Callable, list[Finding]] = defaultdict(list)
+    for finding in FINDINGS.values():
+        groups[finding.base].append(finding)
+    found = {}
+    for base, findings in groups.items():
+        wanted = {
+            finding.code.replace("-", "_"): Count("pk", filter=finding.condition(scope))
+            for finding in findings
+        }
+        numbers = base(scope).order_by().aggregate(**wanted)
+        found |= {finding.code: numbers[finding.code.replace("-", "_")] for finding in findings}
+    return found
+
+
+def schedules_not_adopted(scope: Scope) -> list[str]:
+    """Return the codes of the issuer's schedules that no act adopted for the year."""
+    adopted = Adoption.objects.filter(school_year=scope.year).values("schedule")
+    missing = Schedule.objects.filter(issuer=scope.issuer).exclude(pk__in=adopted)
+    return list(missing.order_by("code").values_list("code", flat=True))
+
+
+def territory_schools(scope: Scope) -> QuerySet[School]:
+    """Return the public schools of the territory whose degree is billed and that are still there."""
+    return School.objects.filter(
+        departement_code__in=scope.departements,
+        sector=School.Sector.PUBLIC,
+        degree__in=scope.degrees,
+        absent_since__isnull=True,
+    )
+
+
+def unagreed_schools(scope: Scope) -> QuerySet[School]:
+    """Return the schools of the territory that no agreement in force names for the year."""
+    return territory_schools(scope).exclude(pk__in=_enrolments(scope).values("school"))
+
+
+def enrolled_schools(scope: Scope) -> QuerySet[School]:
+    """Return the schools that agreements in force name for the year."""
+    return School.objects.filter(pk__in=_enrolments(scope).values("school"))
+
+
+def agreements(scope: Scope) -> QuerySet[Convention]:
+    """Return the issuer's agreements that cover the year, drafts included."""
+    return Convention.objects.filter(covering(scope.year), schedule__issuer=scope.issuer)
+
+
+def parties(scope: Scope) -> QuerySet[Member]:
+    """Return who signs or pays under the agreements that cover the year."""
+    return Member.objects.filter(_signs_or_pays(agreements(scope)))
+
+
+def first_degree_communes(scope: Scope) -> QuerySet[Member]:
+    """Return the communes that have a public école which no agreement names, when écoles are billed."""
+    if School.Degree.FIRST not in scope.degrees:
+        return Member.objects.none()
+    schools = unagreed_schools(scope).filter(degree=School.Degree.FIRST)
+    return Member.objects.filter(
+        kind=Member.Kind.COMMUNE,
+        successor__isnull=True,
+        insee_code__in=schools.order_by().values("commune_code"),
+    )
+
+
+def earlier_parties(scope: Scope) -> QuerySet[Member]:
+    """Return who signed or paid in an earlier year, and was not taken over since."""
+    before = Convention.objects.filter(
+        schedule__issuer=scope.issuer,
+        status=Convention.Status.IN_FORCE,
+        first_year__lt=scope.year,
+    )
+    return Member.objects.filter(_signs_or_pays(before), successor__isnull=True)
+
+
+def _in_force(scope: Scope) -> QuerySet[Convention]:
+    return agreements(scope).filter(status=Convention.Status.IN_FORCE)
+
+
+def _signs_or_pays(conventions: QuerySet[Convention]) -> Q:
+    conventions = conventions.order_by()
+    return Q(pk__in=conventions.values("debtor")) | Q(pk__in=conventions.values("party"))
+
+
+def _enrolments(scope: Scope) -> QuerySet[Enrolment]:
+    return Enrolment.objects.order_by().filter(
+        covering(scope.year),
+        covering(scope.year, "convention__"),
+        convention__schedule__issuer=scope.issuer,
+        convention__status=Convention.Status.IN_FORCE,
+    )
+
+
+def _read_by(scope: Scope, metric: Q, *, unless_adopted: bool = False) -> Q:
+    """Match the schools of which a charge that applies reads a metric.
+
+    `unless_adopted` adds those of a schedule without tariff for the year: nobody knows yet.
+    """
+    adopted = Adoption.objects.filter(
+        schedule=OuterRef("convention__schedule"), school_year=scope.year
+    ).order_by()
+    subscribed = Subscription.objects.filter(
+        covering(scope.year),
+        convention=OuterRef(OuterRef("convention")),
+        code=OuterRef("subscription"),
+    )
+    charges = Charge.objects.order_by().filter(
+        metric,
+        Q(degree="") | Q(degree=OuterRef("school__degree")),
+        Q(sector="") | Q(sector=OuterRef("school__sector")),
+        Q(subscription="") | Exists(subscribed),
+        version__adoption__schedule=OuterRef("convention__schedule"),
+        version__adoption__school_year=scope.year,
+    )
+    read = Exists(charges)
+    if unless_adopted:
+        read |= ~Exists(adopted)
+    agreed = ~Q(school__sector=School.Sector.PRIVATE) | Q(convention__private_included=True)
+    return Q(pk__in=_enrolments(scope).filter(agreed, read).values("school"))
+
+
+READS_PUPILS = Q(metric=Charge.Metric.PUPILS) | Q(
+    metric=Charge.Metric.SCHOOLS, model=Charge.Model.BANDED
+)
+READS_USAGE = Q(metric=Charge.Metric.ACTIVE_PUPILS)
+
+
+def _reads_pupils(scope: Scope) -> Q:
+    return _read_by(scope, READS_PUPILS, unless_adopted=True)
+
+
+def _counted(model: type[Headcount] | type[Usage], scope: Scope, **values: bool) -> Q:
+    rows = model.current.filter(school_year=scope.year, **values).order_by()
+    return Q(pk__in=rows.values("school"))
+
+
+def _without_count(scope: Scope) -> Q:
+    return _reads_pupils(scope) & ~_counted(Headcount, scope)
+
+
+def _not_billable(scope: Scope) -> Q:
+    found = Q()
+    for model, read in ((Headcount, _reads_pupils(scope)), (Usage, _read_by(scope, READS_USAGE))):
+        sure = _counted(model, scope, source__billable=True)
+        found |= read & _counted(model, scope) & ~sure
+    return found
+
+
+def _without_usage(scope: Scope) -> Q:
+    return _read_by(scope, READS_USAGE) & ~_counted(Usage, scope)
+
+
+def _varying(scope: Scope) -> Q:
+    """Match a billable count beyond ±20 % of last year's, as the calculation says it (`engine`)."""
+
+    def retained(year: int) -> Subquery:
+        known = Headcount.current.filter(school=OuterRef("pk"), school_year=year, source__billable=True)
+        return Subquery(known.order_by("source__rank").values("pupils")[:1])
+
+    schools = enrolled_schools(scope).order_by()
+    compared = schools.annotate(now=retained(scope.year) * 100, before=retained(scope.year - 1)).filter(
+        Q(now__gt=F("before") * (100 + VARIATION)) | Q(now__lt=F("before") * (100 - VARIATION))
+    )
+    return _reads_pupils(scope) & Q(pk__in=compared.values("pk"))
+
+
+def _unconfirmed(scope: Scope) -> Q:
+    return ~Q(pk__in=ConfirmedDebtor.objects.order_by().values("school"))
+
+
+def _without_agreement(scope: Scope) -> Q:
+    return ~_signs_or_pays(_in_force(scope))
+
+
+def _uncovered_commune(scope: Scope) -> Q:
+    """Match a commune that no agreement covers, nor any of the bodies it is part of that year."""
+    signing = Member.objects.order_by().filter(_signs_or_pays(_in_force(scope)))
+    grouped = Membership.objects.order_by().filter(
+        Q(valid_to__isnull=True) | Q(valid_to__gte=school_year.first_day(scope.year)),
+        valid_from__lte=school_year.last_day(scope.year),
+        body__in=signing.values("pk"),
+    )
+    return _without_agreement(scope) & ~Q(pk__in=grouped.values("commune"))
+
+
+def _schoolless(scope: Scope) -> Q:
+    enrolled = Enrolment.objects.order_by().filter(covering(scope.year)).values("convention")
+    units = DeliveredUnits.objects.order_by().filter(school_year=scope.year, quantity__gt=0)
+    return ~Q(pk__in=enrolled) & ~Q(pk__in=units.values("convention"))
+
+
+BILLED = ~Q(kind=Member.Kind.RPI)
+
+_ALL = [
+    Finding(
+        "sans-effectif",
+        "Écoles inscrites sans effectif",
+        "Importez le constat de rentrée de l'année, ou saisissez l'effectif dans la fiche de l'école. "
+        "Seules comptent celles dont une ligne du tarif lit les élèves ; toutes, sans tarif adopté.",
+        BLOCKING,
+        enrolled_schools,
+        _without_count,
+    ),
+    Finding(
+        "non-facturable",
+        "Écoles inscrites dont l'effectif ou l'usage est approché",
+        "Importez le constat officiel, ou acceptez l'approximation avec un motif.",
+        BLOCKING,
+        enrolled_schools,
+        _not_billable,
+    ),
+    Finding(
+        "sans-usage",
+        "Écoles inscrites sans élèves actifs",
+        "Importez le relevé d'usage : une ligne du tarif le lit.",
+        BLOCKING,
+        enrolled_schools,
+        _without_usage,
+    ),
+    Finding(
+        "variation",
+        f"Écoles inscrites dont l'effectif varie de plus de {VARIATION}{NO_BREAK}%",
+        "Comparez avec l'an dernier : souvent une faute de frappe, parfois une fusion d'écoles.",
+        TO_CHECK,
+        enrolled_schools,
+        _varying,
+    ),
+    Finding(
+        "absentes",
+        "Écoles inscrites disparues de l'annuaire",
+        "Fermées le plus souvent : mettez fin à leur inscription dans la convention.",
+        TO_CHECK,
+        enrolled_schools,
+        lambda scope: Q(absent_since__isnull=False),
+    ),
+    Finding(
+        "non-decrites",
+        "Écoles inscrites que l'annuaire n'a jamais décrites",
+        "Importez l'annuaire de leur territoire, ou corrigez l'UAI de la convention.",
+        BLOCKING,
+        enrolled_schools,
+        lambda scope: Q(name="") | Q(degree=""),
+    ),
+    Finding(
+        "sans-secteur",
+        "Écoles inscrites ni publiques ni privées",
+        "Complétez le secteur dans la fiche de l'école, ou importez l'annuaire.",
+        BLOCKING,
+        enrolled_schools,
+        lambda scope: ~Q(degree="") & Q(sector=""),
+    ),
+    Finding(
+        "a-fermer",
+        "Écoles inscrites dont la fermeture est annoncée",
+        "Préparez un avenant : l'annuaire les donne « À FERMER ».",
+        TO_CHECK,
+        enrolled_schools,
+        lambda scope: Q(state="A FERMER"),
+    ),
+    Finding(
+        "sans-payeur",
+        "Écoles du ressort sans convention ni payeur confirmé",
+        "Confirmez les payeurs proposés, par pages entières.",
+        TO_CHECK,
+        unagreed_schools,
+        _unconfirmed,
+    ),
+    Finding(
+        "sans-siret",
+        "Signataires et payeurs sans SIRET",
+        "Saisissez le SIRET dans la fiche du membre : sans lui, rien n'est appelé.",
+        BLOCKING,
+        parties,
+        lambda scope: BILLED & Q(siret__isnull=True),
+    ),
+    Finding(
+        "siret-a-verifier",
+        "Signataires et payeurs au SIRET à vérifier",
+        "Faites confirmer le SIRET par le membre, puis décochez « à vérifier ».",
+        TO_CHECK,
+        parties,
+        lambda scope: Q(siret_to_verify=True),
+    ),
+    Finding(
+        "adresse",
+        "Signataires et payeurs au nom ou à l'adresse incomplets",
+        "Complétez nom, adresse, code postal et ville : le titre les porte.",
+        BLOCKING,
+        parties,
+        lambda scope: BILLED & (Q(name="") | Q(address="") | Q(postal_code="") | Q(city="")),
+    ),
+    Finding(
+        "chorus",
+        "Code service ou engagement exigé, mais vide",
+        "Demandez-le au membre et saisissez-le : Chorus Pro refuserait le titre.",
+        BLOCKING,
+        parties,
+        lambda scope: (
+            Q(service_code_required=True, service_code="")
+            | Q(engagement_required=True, engagement_number="")
+        ),
+    ),
+    Finding(
+        "sans-courriel",
+        "Signataires et payeurs sans courriel",
+        "Saisissez le courriel de la mairie ou du service : il reçoit les documents.",
+        TO_CHECK,
+        parties,
+        lambda scope: BILLED & Q(email=""),
+    ),
+    Finding(
+        "repris",
+        "Signataires et payeurs repris par un autre membre",
+        "Faites un avenant au nom de la commune nouvelle ou du repreneur.",
+        TO_CHECK,
+        parties,
+        lambda scope: Q(successor__isnull=False),
+    ),
+    Finding(
+        "communes-sans-convention",
+        "Communes du ressort sans convention",
+        "Une de leurs écoles publiques n'est nommée par aucune convention ; ni elles ni leur groupement "
+        "n'en ont cette année.",
+        TO_CHECK,
+        first_degree_communes,
+        _uncovered_commune,
+    ),
+    Finding(
+        "non-reconduites",
+        "Membres conventionnés auparavant, plus cette année",
+        "Relancez-les, ou vérifiez la dernière année de leur convention.",
+        TO_CHECK,
+        earlier_parties,
+        _without_agreement,
+    ),
+    Finding(
+        "projets",
+        "Conventions encore à l'état de projet",
+        "Passez-les en vigueur une fois signées : un projet n'est pas appelé.",
+        TO_CHECK,
+        agreements,
+        lambda scope: Q(status=Convention.Status.DRAFT),
+    ),
+    Finding(
+        "sans-ecole",
+        "Conventions sans école ni unité livrée",
+        "Inscrivez les écoles, ou saisissez les unités livrées.",
+        BLOCKING,
+        agreements,
+        _schoolless,
+    ),
+]
+FINDINGS = {finding.code: finding for finding in _ALL}
