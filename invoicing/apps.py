@@ -8,3 +8,7 @@ class InvoicingConfig(AppConfig):
 
     name = "invoicing"
     verbose_name = "Appels et titres"
+
+    def ready(self) -> None:
+        """Let imports say what they mean for the titres already issued."""
+        from invoicing import drift  # noqa: F401

@@ -62,6 +62,7 @@ def issue(
     tariff = f"Tarif {run.basis['facts']['version']} : {run.basis['facts']['act']}"
     head = letterhead(schedule=schedule, signatory=signatory, on=on, foundations=[tariff])
     ready, issued.blocked = _sort_calls(run)
+    issued.warnings += _unverified_sirets(ready)
     drafts = _drafts(ready, run, head)
     try:
         with transaction.atomic():
@@ -92,6 +93,12 @@ def _warnings(run: Run, on: date) -> list[str]:
     if on > timezone.localdate():
         warnings.append("La date d'émission est dans le futur.")
     return warnings
+
+
+def _unverified_sirets(calls: list[Call]) -> list[str]:
+    """Name the debtors whose SIRET was only proposed: nobody confirmed it."""
+    named = [f"{call.name} ({call.siret})" for call in calls if call.debtor.siret_to_verify]
+    return [f"SIRET à vérifier : {', '.join(named)}."] if named else []
 
 
 def _sort_calls(run: Run) -> tuple[list[Call], list[Blocked]]:

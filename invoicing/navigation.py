@@ -41,6 +41,9 @@ MENU = (
             ("Membres", "apartment", "members.member"),
             ("Écoles", "school", "members.school"),
             ("Effectifs", "groups", "members.headcount"),
+            ("Usages", "touch_app", "members.usage"),
+            ("Communes et codes", "location_city", "members.commune"),
+            ("Imports", "upload_file", "entsvc.importrecord"),
         ),
     ),
     (
@@ -56,12 +59,26 @@ MENU = (
     ),
 )
 
+PAGES = {
+    "Conventions et tarifs": (
+        ("Qualité des données", "fact_check", "conventions:readiness", "conventions.view_convention"),
+    ),
+    "Membres et écoles": (
+        ("Payeurs proposés", "person_check", "conventions:debtors", "members.view_confirmeddebtor"),
+    ),
+}
+
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the menu of the account."""
     groups = []
     for title, entries in MENU:
         items = [_item(*entry) for entry in entries if _may_view(request, entry[2])]
+        items += [
+            {"title": name, "icon": icon, "link": reverse(page)}
+            for name, icon, page, permission in PAGES.get(title, ())
+            if request.user.has_perm(permission)
+        ]
         if items:
             groups.append({"title": title, "separator": True, "items": items})
     return groups

@@ -5,13 +5,18 @@ from django.contrib.auth.models import Group, Permission
 VIEW_ALL = [
     "entsvc.datedtext",
     "entsvc.storeddocument",
+    "entsvc.importrecord",
     "members.issuer",
     "members.accountant",
     "members.signatory",
+    "members.commune",
     "members.member",
+    "members.membership",
+    "members.groupedschool",
     "members.school",
     "members.headcount",
     "members.usage",
+    "members.confirmeddebtor",
     "members.headcountsource",
     "members.act",
     "tariffs.schedule",
@@ -40,9 +45,10 @@ VIEW_ALL = [
 ]
 EDITED_BY_GESTIONNAIRE = [
     "members.member",
+    "members.membership",
+    "members.groupedschool",
     "members.school",
-    "members.headcount",
-    "members.usage",
+    "members.confirmeddebtor",
     "members.act",
     "tariffs.schedule",
     "tariffs.version",
@@ -58,6 +64,8 @@ EDITED_BY_GESTIONNAIRE = [
     "invoicing.exclusion",
     "invoicing.acceptance",
 ]
+# Added, or withdrawn by the action that asks for « change »: never deleted.
+RECORDED_BY_GESTIONNAIRE = ["members.headcount", "members.usage"]
 EDITED_BY_FINANCES = [
     "entsvc.datedtext",
     "members.issuer",
@@ -70,6 +78,8 @@ ROLES = {
     "gestionnaire": [
         *READER,
         *(f"{verb}:{model}" for model in EDITED_BY_GESTIONNAIRE for verb in ("add", "change", "delete")),
+        *(f"{verb}:{model}" for model in RECORDED_BY_GESTIONNAIRE for verb in ("add", "change")),
+        "add:entsvc.upload",
         "compute_run:invoicing.run",
     ],
     "finances": [

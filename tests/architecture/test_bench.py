@@ -8,6 +8,7 @@ import sys
 from django.conf import settings
 
 STAGES = [
+    "import communes",
     "import annuaire",
     "import membres",
     "import effectifs",
@@ -37,7 +38,7 @@ def test_it_measures_every_stage_and_leaves_nothing_behind(tmp_path):
     assert [measure["stage"] for measure in measures] == STAGES
     assert {m["stage"]: m["count"] for m in measures} == {
         **dict.fromkeys(("import annuaire", "import effectifs"), 7),
-        **dict.fromkeys(("import membres", "import conventions", "émission"), 4),
+        **dict.fromkeys(("import communes", "import membres", "import conventions", "émission"), 4),
         **dict.fromkeys(("calcul", "enregistrement", "XLSX"), 21),
         "PDF": 1,
     }

@@ -22,7 +22,7 @@ from tests.benchmarks.datasets import ANNUAIRE_FILE, DataSet, region, synthetic
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT.parent / "shared" / "data"
 MEMBERS, SCHOOLS, PDFS = 35_000, 60_000, 60
-IMPORTS = ("annuaire", "membres", "effectifs", "conventions")
+IMPORTS = ("communes", "annuaire", "membres", "effectifs", "conventions")
 STAGES = ("calcul", "enregistrement", "emission", "pdf", "xlsx")
 QUICK = 10
 

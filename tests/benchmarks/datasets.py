@@ -21,6 +21,11 @@ ANNUAIRE = (
     "Code_postal;Code_commune;Nom_commune;Ecole_maternelle;Ecole_elementaire;SIREN_SIRET;"
     "date_ouverture;etat"
 )
+COMMUNES = (
+    "code_insee;nom;departement;region;siren;siret_principal_derive_A_VERIFIER;codes_postaux;population;"
+    "siren_epci;nom_epci;nature_epci"
+)
+PER_EPCI = 28
 MEMBERS = "siret;nom;type;code_insee;adresse;code_postal;ville;courriel"
 CONVENTIONS = (
     "siret_membre;bareme;reference;date_signature;premiere_annee;derniere_annee;date_fin;"
@@ -48,6 +53,7 @@ def region(source: Path, folder: Path, *, one_in: int = 1) -> DataSet | None:
         return None
     folder.mkdir()
     (folder / "annuaire.csv").write_bytes((source / ANNUAIRE_FILE).read_bytes())
+    (folder / "communes.csv").write_bytes((source / COMMUNES_FILE).read_bytes())
     schools = _public_schools(source / ANNUAIRE_FILE)
     communes = [c for c in _read(source / COMMUNES_FILE) if c["code_insee"] in schools][::one_in]
     _write(folder / "membres.csv", MEMBERS, (_commune(commune) for commune in communes))
@@ -74,6 +80,7 @@ def synthetic(folder: Path, *, members: int, schools: int) -> DataSet:
     weights = [rng.paretovariate(1.2) for _ in owners]
     owners += rng.choices(range(members), weights, k=schools - members)
     _write(folder / "annuaire.csv", ANNUAIRE, (_school(n, owner) for n, owner in enumerate(owners)))
+    _write(folder / "communes.csv", COMMUNES, (_code(number) for number in range(members)))
     _write(folder / "membres.csv", MEMBERS, (_member(number) for number in range(members)))
     counts = ([_uai(n), YEAR, rng.randint(12, 480), "", "DEPP"] for n in range(schools))
     _write(folder / "effectifs.csv", HEADCOUNTS, counts)
@@ -131,7 +138,18 @@ def _uai(number: int) -> str:
 
 
 def _place(member: int) -> tuple[str, str, str]:
-    return f"{10 + member % 80:02d}{member % 1000:03d}", f"{10 + member % 80:02d}000", f"Ville {member}"
+    departement = 1 + member // 900
+    departement += departement >= 20  # there is no département 20
+    return f"{departement:02d}{member % 900 + 1:03d}", f"{departement:02d}000", f"Ville {member}"
+
+
+def _code(number: int) -> list[str]:
+    code, postal_code, city = _place(number)
+    epci = number // PER_EPCI
+    siren = f"24{epci:06d}"
+    siren += luhn.calc_check_digit(siren)
+    known = [code, city, code[:2], "76", _siret(number)[:9], _siret(number), postal_code, "1000"]
+    return [*known, siren, f"CC {epci}", "CC"]
 
 
 def _member(number: int) -> list[str]:

@@ -36,6 +36,7 @@ from invoicing.models import Anomaly, Bordereau, Call, CallLine, Run, Titre, Tit
 from invoicing.payload import printed_line
 from invoicing.regimes import load_regimes
 from members.importers.annuaire import IMPORTER as ANNUAIRE
+from members.importers.communes import IMPORTER as COMMUNES
 from members.importers.headcounts import IMPORTER as HEADCOUNTS
 from members.importers.members import IMPORTER as MEMBERS
 from members.models import Act, Headcount, Signatory
@@ -114,7 +115,7 @@ def compute(case: Case) -> Measure:
         Enrolment.objects.values_list(
             "convention", "school__uai", "school__name", "school__commune_name", "school__degree"
         ),
-        Headcount.objects.values_list("school", "source", "pupils"),
+        Headcount.current.values_list("school", "source", "pupils"),
     ]
     measure.floor, measure.floor_is = floors.read_rows(querysets), "values_list"
     return measure
@@ -182,6 +183,7 @@ def export(case: Case) -> Measure:
 
 STAGES: dict[str, Callable[[Case], Measure]] = {
     "preparation": prepare,
+    "communes": import_file(COMMUNES, "communes"),
     "annuaire": import_file(ANNUAIRE, "annuaire"),
     "membres": import_file(MEMBERS, "membres"),
     "effectifs": import_file(HEADCOUNTS, "effectifs"),

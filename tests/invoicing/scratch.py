@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -135,7 +136,8 @@ def make(folder: Path) -> Scratch:
 
 
 def copy(template: Scratch, folder: Path) -> Scratch:
-    """Make a copy of a database that nobody is using."""
+    """Make a copy of a database that nobody is using, and of its documents."""
+    shutil.copytree(template.media, folder / "media")
     if not POSTGRESQL:
         scratch = make(folder)
         with template.connection() as source, scratch.connection() as target:

@@ -13,6 +13,7 @@ from invoicing.issuing import issue
 from invoicing.models import Acceptance, DecidedDeduction, Exclusion, YearPool
 from invoicing.payload import printed_line
 from invoicing.regimes import load_regimes
+from members import counts
 from members.importers.annuaire import IMPORTER as ANNUAIRE
 from members.importers.headcounts import IMPORTER as HEADCOUNTS
 from members.importers.members import IMPORTER as MEMBERS
@@ -291,7 +292,8 @@ def test_d21_2024_2025_needs_its_own_vote_in_npdc():
 
 def test_an_approximate_usage_blocks_like_an_approximate_count(bring):
     bring_college(bring, 412, 380)
-    Usage.objects.update(source_id="IPS")
+    counts.withdraw(Usage, Usage.current.values_list("pk", flat=True).order_by("pk"))
+    bring(effectifs=[f"{U1};2020-2021;;380;IPS"])
     found = compute("SOMME-COLLEGES", 2020).anomalies.filter(blocking=True)
     assert [(a.code, a.uai) for a in found] == [("count_not_billable", U1)]
 

@@ -1,0 +1,119 @@
+"""Which counts changed after a titre was issued on them: derived from frozen and current facts."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from conventions.basis import from_json
+from entsvc.changes import in_batches
+from entsvc.french import integer
+from entsvc.importing import Job, remarks_on
+from invoicing.models import Campaign, Run, Titre
+from members import counts
+from members.models import Headcount, Usage
+from tariffs import engine
+from tariffs.models import Schedule
+
+MODELS = {engine.PUPILS: Headcount, engine.ACTIVE_PUPILS: Usage}
+NOTED = {engine.PUPILS: "headcounts", engine.ACTIVE_PUPILS: "usages"}
+COLUMNS = {engine.PUPILS: "eleves", engine.ACTIVE_PUPILS: "eleves_actifs"}
+WORDS = {engine.PUPILS: "L'effectif", engine.ACTIVE_PUPILS: "L'usage"}
+
+
+@dataclass(frozen=True)
+class Drift:
+    """A count on which an issued titre rests, and what it is now (None: no longer known)."""
+
+    uai: str
+    frozen: int
+    current: int | None
+    titre_reference: str
+    metric: str = engine.PUPILS
+
+    @property
+    def message(self) -> str:
+        """Return what staff should know: the titre holds, another document will mend it."""
+        if self.current is None:
+            change = f"({integer(self.frozen)}) n'est plus connu"
+        else:
+            change = f"passe de {integer(self.frozen)} à {integer(self.current)}"
+        return (
+            f"{WORDS[self.metric]} {change} après le titre {self.titre_reference} : il reste dû tel "
+            "quel ; une campagne complémentaire ou une réduction le corrigera."
+        )
+
+
+def drifts(schedule: Schedule, year: int) -> list[Drift]:
+    """Return, by UAI, the counts of a school year that changed since a titre of the schedule read them.
+
+    Only those that its tariff reads: a price per school rests on no count. A titre annulled since no
+    longer counts.
+    """
+    found = [
+        Drift(uai, number, current.get(uai), reference, metric)
+        for metric, frozen in _frozen(schedule, year).items()
+        for current in [_current(metric, year, frozen)]
+        for uai, (number, reference) in frozen.items()
+        if current.get(uai) != number
+    ]
+    return sorted(found, key=lambda drift: (drift.uai, drift.metric))
+
+
+@remarks_on("effectifs")
+def flag_drifts(job: Job) -> None:
+    """Flag the counts that an import changes after a titre was issued on them."""
+    changed = {metric: job.noted[name] for metric, name in NOTED.items()}
+    years = {year for news in changed.values() for _, year in news}
+    campaigns = Campaign.objects.filter(rank=1, school_year__in=years).select_related("schedule")
+    if job.issuers is not None:
+        campaigns = campaigns.filter(schedule__issuer__in=job.issuers)
+    for campaign in campaigns.order_by("pk"):
+        for drift in drifts(campaign.schedule, campaign.school_year):
+            line = changed[drift.metric].get((drift.uai, campaign.school_year))
+            if line is not None:
+                job.report.flag(line, COLUMNS[drift.metric], drift.uai, drift.message)
+
+
+def _frozen(schedule: Schedule, year: int) -> dict[str, dict[str, tuple[int, str]]]:
+    """Return, by metric, {UAI: (count, reference of the titre that rests on it)}."""
+    frozen: dict[str, dict[str, tuple[int, str]]] = {metric: {} for metric in MODELS}
+    for run_id, references in _references(schedule, year).items():
+        basis = Run.objects.values_list("basis", flat=True).get(pk=run_id)
+        members = [member for member in basis["members"] if member["siret"] in references]
+        restored = from_json({**basis, "members": members})
+        for member in restored.members:
+            for metric in MODELS:
+                read = engine.schools_read(restored.charges, member, metric)
+                for uai, number in _numbers(member, metric):
+                    if uai in read and number is not None:
+                        frozen[metric][uai] = number, references[member.siret]
+    return frozen
+
+
+def _references(schedule: Schedule, year: int) -> Mapping[int, dict[str, str]]:
+    """Return {run: {SIRET: reference of its titre}} for the titres that nothing annulled."""
+    annulled = Titre.objects.filter(kind=Titre.Kind.ANNULATION).values("original")
+    titres = (
+        Titre.objects.filter(campaign__schedule=schedule, campaign__school_year=year, call__isnull=False)
+        .exclude(pk__in=annulled)
+        .order_by("call__run", "pk")
+        .values_list("call__run", "siret", "reference")
+    )
+    runs: dict[int, dict[str, str]] = defaultdict(dict)
+    for run_id, siret, reference in titres:
+        runs[run_id][siret] = reference
+    return runs
+
+
+def _numbers(member: engine.Member, metric: str) -> Iterator[tuple[str, int | None]]:
+    for agreement in member.agreements:
+        for school in agreement.billed:
+            yield school.uai, school.pupils if metric == engine.PUPILS else school.active_pupils
+
+
+def _current(metric: str, year: int, uais: Mapping[str, tuple[int, str]]) -> dict[str, int]:
+    return {
+        uai: known.number
+        for batch in in_batches(uais)
+        for uai, known in counts.retained(MODELS[metric], year, counts.by_uai(batch)).items()
+    }
