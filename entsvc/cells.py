@@ -33,8 +33,18 @@ def is_rounded(text: str) -> bool:
     return bool(ROUNDED.fullmatch(text.strip()))
 
 
-def parse_date(column: str, text: str) -> date | None:
-    """Read 2024-06-20 or 20/06/2024; empty is None; raise RowError otherwise."""
+def required(column: str, text: str, *, longest: int = 200) -> str:
+    """Return a text that must be there and that its column can hold; raise RowError otherwise."""
+    if not text:
+        raise RowError(column, "", "Valeur obligatoire.")
+    if len(text) > longest:
+        message = f"Plus de {longest} caractères : abrégez-le, ou cherchez des cellules réunies à tort."
+        raise RowError(column, text[:50], message)
+    return text
+
+
+def read_day(text: str) -> date | None:
+    """Read 2024-06-20 or 20/06/2024; empty is None; raise ValueError otherwise."""
     if not text:
         return None
     for pattern in ("%Y-%m-%d", "%d/%m/%Y"):
@@ -42,7 +52,12 @@ def parse_date(column: str, text: str) -> date | None:
             return datetime.strptime(text, pattern).date()
         except ValueError:
             continue
-    raise RowError(column, text, "Date attendue sous la forme 2024-06-20 ou 20/06/2024.")
+    raise ValueError("Date attendue sous la forme 2024-06-20 ou 20/06/2024.")
+
+
+def parse_date(column: str, text: str) -> date | None:
+    """Read a day as `read_day` does; raise RowError."""
+    return checked(column, text, read_day)
 
 
 def parse_count(column: str, text: str) -> int | None:

@@ -27,11 +27,9 @@ class StoredDocument(models.Model):
         return self.path
 
 
-@protected()
-class ImportRecord(models.Model):
-    """A file that was imported, by whom, and what became of its rows."""
+class SentFile(models.Model):
+    """A file that someone sent to be imported, and what becomes of its rows."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     importer = models.SlugField("import", max_length=30)
     file_name = models.CharField("fichier", max_length=200)
     document = models.ForeignKey(StoredDocument, models.RESTRICT, verbose_name="contenu")
@@ -41,28 +39,29 @@ class ImportRecord(models.Model):
     report = models.JSONField("compte rendu")
 
     class Meta:
-        verbose_name = "import"
+        abstract = True
         ordering = ["-at", "-pk"]
+
+
+@protected()
+class ImportRecord(SentFile):
+    """A file that was imported: its report says what became of its rows."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+
+    class Meta(SentFile.Meta):
+        verbose_name = "import"
 
     def __str__(self) -> str:
         return f"{self.file_name} ({self.at:%d/%m/%Y})"
 
 
-class Upload(models.Model):
-    """A file sent by an account, tried but not yet applied."""
+class Upload(SentFile):
+    """A file tried but not yet imported: its report says what would become of its rows."""
 
-    importer = models.SlugField("import", max_length=30)
-    file_name = models.CharField("fichier", max_length=200)
-    document = models.ForeignKey(StoredDocument, models.RESTRICT, verbose_name="contenu")
-    options = models.JSONField("options", default=dict, blank=True)
-    actor = models.CharField("auteur", max_length=150)
-    at = models.DateTimeField("date", auto_now_add=True)
-    report = models.JSONField("ce que ferait l'import")
-
-    class Meta:
+    class Meta(SentFile.Meta):
         verbose_name = "fichier à confirmer"
         verbose_name_plural = "fichiers à confirmer"
-        ordering = ["-at", "-pk"]
 
     def __str__(self) -> str:
         return self.file_name

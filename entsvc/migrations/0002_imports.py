@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
                 ('options', models.JSONField(blank=True, default=dict, verbose_name='options')),
                 ('actor', models.CharField(max_length=150, verbose_name='auteur')),
                 ('at', models.DateTimeField(auto_now_add=True, verbose_name='date')),
-                ('report', models.JSONField(verbose_name="ce que ferait l'import")),
+                ('report', models.JSONField(verbose_name="compte rendu")),
                 ('document', models.ForeignKey(on_delete=django.db.models.deletion.RESTRICT, to='entsvc.storeddocument', verbose_name='contenu')),
             ],
             options={

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
-from entsvc.cells import YES, RowError, checked, is_rounded, parse_date
+from entsvc.cells import YES, RowError, checked, is_rounded, parse_date, required
 from entsvc.changes import plan_changes, write
 from entsvc.importing import Flag, Importer, Job, Layout, Options, register
 from entsvc.tabular import Row, normalise
@@ -69,7 +69,7 @@ def parse(row: Row, flag: Flag, options: Options) -> Record:
     """Read a row of the annuaire; raise RowError for what can't be kept."""
     values = row.values
     uai = checked(UAI, values[UAI], identifiers.check_uai)
-    name = _required(NAME, values)
+    name = required(NAME, values[NAME])
     sector = values[SECTOR].lower()
     if sector not in SECTORS:
         raise RowError(SECTOR, values[SECTOR], "Secteur attendu : Public ou Privé.")
@@ -146,17 +146,6 @@ IMPORTER = register(
         options=perimeter.OPTIONS,
     )
 )
-
-
-def _required(column: str, values: dict[str, str]) -> str:
-    text = values[column]
-    if not text:
-        raise RowError(column, "", "Valeur obligatoire.")
-    longest = School._meta.get_field("name").max_length
-    if len(text) > longest:
-        message = f"Plus de {longest} caractères : abrégez-le, ou cherchez des cellules réunies à tort."
-        raise RowError(column, text[:50], message)
-    return text
 
 
 def _warned(column: str, values: dict[str, str], flag: Flag, check: Callable[[str], str]) -> str:

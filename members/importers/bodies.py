@@ -12,7 +12,7 @@ from datetime import date
 from django.db.models import Q
 from django.utils import timezone
 
-from entsvc.cells import RowError, parse_date
+from entsvc.cells import read_day
 from entsvc.changes import Plan, in_batches, write
 from entsvc.importing import Option, Options, Report
 from members import identifiers
@@ -90,14 +90,6 @@ def parse_departements(text: str) -> str:
     return " ".join(sorted({identifiers.check_departement_code(code) for code in codes if code}))
 
 
-def parse_day(text: str) -> date | None:
-    """Return a day, None for an empty text; raise ValueError."""
-    try:
-        return parse_date("date", text.strip())
-    except RowError as error:
-        raise ValueError(error.message) from error
-
-
 def is_asked(commune_code: str, options: Options) -> bool:
     """Tell whether a commune is in the départements asked for; all are when none is named."""
     asked = (options.get("departements") or "").split()
@@ -124,7 +116,7 @@ AS_OF = Option(
     flag="--as-of",
     label="Table en vigueur au",
     help="Jour à partir duquel la table vaut ; 1er janvier de l'année en cours par défaut.",
-    parse=parse_day,
+    parse=read_day,
 )
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from entsvc.cells import RowError, checked
+from entsvc.cells import RowError, checked, required
 from entsvc.changes import Plan, in_batches, write
 from entsvc.french import plural
 from entsvc.importing import Flag, Importer, Job, Layout, Options, register
@@ -58,7 +58,7 @@ def parse_json(row: Row, flag: Flag, options: Options) -> Record | None:
     return Record(
         line=row.line,
         code=code,
-        name=_name("nom", values),
+        name=required("nom", values["nom"], longest=100),
         kind=kind,
         today="" if kind == Commune.Kind.TODAY else _code_of_today(today),
         former=tuple(_former(values.get("ancienscodes", ""))),
@@ -80,7 +80,7 @@ def parse_flat(row: Row, flag: Flag, options: Options) -> Record | None:
     return Record(
         line=row.line,
         code=code,
-        name=_name("nom", values),
+        name=required("nom", values["nom"], longest=100),
         kind=Commune.Kind.TODAY,
         siren=siren,
         siret=_siret(siren, values.get("siret_principal_derive_a_verifier", ""), flag),
@@ -129,12 +129,6 @@ IMPORTER = register(
         options=(DEPARTEMENTS, AS_OF),
     )
 )
-
-
-def _name(column: str, values: dict[str, str]) -> str:
-    if not values[column]:
-        raise RowError(column, "", "Le nom est obligatoire.")
-    return values[column][:100]
 
 
 def _code_of_today(text: str) -> str:

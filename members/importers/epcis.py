@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from entsvc.cells import RowError, checked
+from entsvc.cells import checked, required
 from entsvc.changes import in_batches
 from entsvc.french import plural
 from entsvc.importing import Flag, Importer, Job, Layout, Options, register
@@ -51,10 +51,10 @@ def parse_member(row: Row, flag: Flag, options: Options) -> Record | None:
     return Record(
         line=row.line,
         siren=checked("siren", values["siren"], identifiers.check_siren),
-        name=_name("raison_sociale", values),
+        name=required("raison_sociale", values["raison_sociale"]),
         commune_code=code,
         commune_siren=checked("siren_membre", values["siren_membre"], identifiers.check_siren),
-        commune_name=_name("nom_membre", values),
+        commune_name=required("nom_membre", values["nom_membre"]),
     )
 
 
@@ -67,7 +67,7 @@ def parse_alone(row: Row, flag: Flag, options: Options) -> Record:
     return Record(
         line=row.line,
         siren=checked("siren", row.values["siren"], identifiers.check_siren),
-        name=_name("nom", row.values),
+        name=required("nom", row.values["nom"]),
     )
 
 
@@ -120,12 +120,6 @@ IMPORTER = register(
         options=(DEPARTEMENTS, AS_OF),
     )
 )
-
-
-def _name(column: str, values: dict[str, str]) -> str:
-    if not values[column]:
-        raise RowError(column, "", "Le nom est obligatoire.")
-    return values[column]
 
 
 def _with_zero(values: dict[str, str]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from entsvc.cells import RowError, checked, parse_date
+from entsvc.cells import RowError, checked, parse_date, required
 from entsvc.changes import Plan, fill, write
 from entsvc.importing import Flag, Importer, Job, Layout, Options, register
 from entsvc.tabular import Row
@@ -52,8 +52,7 @@ def parse(row: Row, flag: Flag, options: Options) -> Record:
     kind = values["type"].lower()
     if kind not in (RPI, SYNDICAT):
         raise RowError("type", values["type"], "Type attendu : rpi ou syndicat.")
-    if not values["nom"]:
-        raise RowError("nom", "", "Le nom est obligatoire.")
+    name = required("nom", values["nom"])
     since = parse_date("depuis", values["depuis"])
     if since is None:
         raise RowError("depuis", "", "La date est obligatoire, comme 01/09/2024.")
@@ -63,7 +62,7 @@ def parse(row: Row, flag: Flag, options: Options) -> Record:
         line=row.line,
         kind=kind,
         code=values["code"].upper() if kind == RPI else "",
-        name=values["nom"][:200],
+        name=name,
         siret=checked("siret", values["siret"], identifiers.check_siret) if kind == SYNDICAT else "",
         legal_form=values.get("forme_juridique", "")[:100],
         representative=(

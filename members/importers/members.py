@@ -7,7 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 
-from entsvc.cells import RowError, checked, parse_flag
+from entsvc.cells import RowError, checked, parse_flag, required
 from entsvc.changes import Plan, fill, in_batches, write
 from entsvc.importing import Flag, Importer, Job, Layout, Options, register
 from entsvc.tabular import Row
@@ -61,14 +61,12 @@ def parse(row: Row, flag: Flag, options: Options) -> Record:
     """Read a member; raise RowError for what can't be kept."""
     values = row.values
     kind = _kind(values["type"])
-    if not values["nom"]:
-        raise RowError("nom", "", "Le nom est obligatoire.")
     siret, siren = _identifiers(values)
     facts = {
         "siret": siret,
         "siren": siren,
         "siret_to_verify": parse_flag("a_verifier", values.get("a_verifier", "")) if siret else None,
-        "name": values["nom"][:200],
+        "name": required("nom", values["nom"]),
         "kind": kind,
         "insee_code": _insee_code(kind, values.get("code_insee", "")),
         "address": values.get("adresse", ""),

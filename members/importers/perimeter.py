@@ -11,7 +11,7 @@ from enum import Enum
 from django.db.models import Q
 from django.utils import timezone
 
-from entsvc.cells import RowError, parse_date
+from entsvc.cells import read_day
 from entsvc.changes import in_batches
 from entsvc.french import integer, short_date
 from entsvc.importing import Job, Option, Report
@@ -84,14 +84,6 @@ def parse_perimeter(text: str) -> Perimeter | None:
     return Perimeter(kind, tuple(sorted({READ[kind](code) for code in codes})))
 
 
-def parse_day(text: str) -> date | None:
-    """Read the date of the file, 2026-09-01 or 01/09/2026; empty is None; raise ValueError."""
-    try:
-        return parse_date("as_of", text.strip())
-    except RowError as error:
-        raise ValueError(error.message) from error
-
-
 OPTIONS = (
     Option(
         name="perimeter",
@@ -106,7 +98,7 @@ OPTIONS = (
         flag="--as-of",
         label="Date du fichier",
         help="Jour depuis lequel ces écoles sont absentes, comme 2026-09-01 ; aujourd'hui par défaut.",
-        parse=parse_day,
+        parse=read_day,
     ),
 )
 

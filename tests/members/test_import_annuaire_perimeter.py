@@ -8,9 +8,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from entsvc.cells import read_day
 from entsvc.models import ImportRecord, JournalEntry
 from members.importers.annuaire import IMPORTER
-from members.importers.perimeter import Perimeter, parse_day, parse_perimeter
+from members.importers.perimeter import Perimeter, parse_perimeter
 from members.models import Commune, School
 from tests.factories import SchoolFactory, valid_uai
 from tests.members.editions import row, write_rows
@@ -294,8 +295,8 @@ def test_a_territory_is_written_as_it_is_read(text):
 
 def test_nothing_told_is_no_territory_and_no_date():
     assert parse_perimeter(" ") is None
-    assert parse_day("") is None
-    assert parse_day("01/09/2026") == parse_day(DAY) == dt.date(2026, 9, 1)
+    assert read_day("") is None
+    assert read_day("01/09/2026") == read_day(DAY) == dt.date(2026, 9, 1)
 
 
 def test_equal_territories_are_the_same():
