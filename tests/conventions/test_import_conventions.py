@@ -1,43 +1,38 @@
-"""The take-over of agreements, and the four imports together, in any order."""
+"""The take-over of agreements: which rows are kept, and what the report says of the others."""
 
 import datetime as dt
-from itertools import permutations
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription
 from members.models import Member, School
+from tests.conventions.take_over import (
+    EPCI,
+    HEADER,
+    SAUBENS,
+    changed,
+    conventions,
+    schedules_of_the_files,
+    snapshot,
+)
 from tests.factories import (
     ChargeFactory,
-    HeadcountSourceFactory,
     MemberFactory,
     ScheduleFactory,
     SchoolFactory,
     VersionFactory,
     valid_siret,
 )
-from tests.members import files
 from tests.members.files import run, run_refused, with_columns, write_csv, write_xlsx
 
 pytestmark = pytest.mark.django_db
 
-HEADER = (
-    "siret_membre;bareme;reference;date_signature;premiere_annee;derniere_annee;date_fin;"
-    "ecoles;options;unites;siret_debiteur"
-)
-SAUBENS = "21310533100010;OCC-ENT-ECOLE;ENT-1;2024-09-02;2024-2025;2024-2025;2025-09-05;0310891A;;;"
-EPCI = (
-    f"{valid_siret(1)};NPDC-ENT;ENT-2;15/06/2023;2023-2024;;;0310891A 0312522Y;"
-    "ACCOMPAGNEMENT;DEMIJOURNEE=3;"
-)
-
 
 @pytest.fixture(autouse=True)
 def schedules():
-    ScheduleFactory(code="OCC-ENT-ECOLE")
-    ScheduleFactory(code="NPDC-ENT")
+    schedules_of_the_files()
 
 
 @pytest.fixture
@@ -47,57 +42,6 @@ def known():
         SchoolFactory(uai=uai)
     for siret in ("21310533100010", valid_siret(1), valid_siret(2)):
         MemberFactory(siret=siret)
-
-
-def conventions(tmp_path, *rows, header=HEADER, **form):
-    return write_csv(tmp_path / "conventions.csv", header, *rows, **form)
-
-
-def changed(row, column, value):
-    cells = row.split(";")
-    cells[HEADER.split(";").index(column)] = value
-    return ";".join(cells)
-
-
-def snapshot():
-    """Return all that the import of agreements writes, but keys."""
-    return {
-        **files.snapshot(),
-        "conventions": sorted(
-            map(
-                str,
-                Convention.objects.values_list(
-                    "schedule__code",
-                    "reference",
-                    "status",
-                    "party__siret",
-                    "debtor__siret",
-                    "signed_on",
-                    "ends_on",
-                    "first_year",
-                    "last_year",
-                    "private_included",
-                    "search",
-                ),
-            )
-        ),
-        "enrolments": sorted(
-            map(
-                str,
-                Enrolment.objects.values_list(
-                    "convention__reference", "school__uai", "first_year", "last_year", "opened_on"
-                ),
-            )
-        ),
-        "subscriptions": sorted(
-            map(str, Subscription.objects.values_list("convention__reference", "code", "first_year"))
-        ),
-        "units": sorted(
-            DeliveredUnits.objects.values_list(
-                "convention__reference", "school_year", "code", "quantity"
-            )
-        ),
-    }
 
 
 def test_it_works(tmp_path, known):
@@ -484,67 +428,3 @@ def test_the_debtor_column_is_optional(tmp_path, known):
 def test_a_file_without_a_required_column_changes_nothing(tmp_path, known):
     path = conventions(tmp_path, SAUBENS, header=HEADER.replace("ecoles", "etablissements"))
     assert "ecoles" in run_refused("import_conventions", path)
-
-
-# The four imports together.
-
-
-@pytest.fixture
-def four_files(tmp_path):
-    HeadcountSourceFactory(code="DEPP")
-    return {
-        "import_annuaire": write_csv(
-            tmp_path / "annuaire.csv",
-            "uai;nom_etablissement;type_etablissement;statut_public_prive;code_commune;nom_commune",
-            "0310891A;Le Petit Prince;Ecole;Public;31533;Saubens",
-            "0341301E;Collège d'essai;Collège;Public;34172;Montpellier",
-        ),
-        "import_members": write_csv(
-            tmp_path / "membres.csv",
-            "siret;nom;type",
-            "21310533100010;Commune de Saubens;commune",
-            f"{valid_siret(1)};CA d'Évry;epci",
-        ),
-        "import_headcounts": write_csv(
-            tmp_path / "effectifs.csv",
-            "uai;annee_scolaire;eleves;eleves_actifs;source",
-            "0310891A;2024-2025;143;;DEPP",
-            "0312522Y;2024-2025;89;12;DEPP",
-        ),
-        "import_conventions": conventions(tmp_path, SAUBENS, EPCI),
-    }
-
-
-def test_the_four_imports_give_the_same_database_in_any_order(four_files):
-    databases = {}
-    for order in permutations(four_files):
-        with transaction.atomic():
-            for command in order:
-                run(command, four_files[command])
-            databases[order] = snapshot()
-            transaction.set_rollback(True)
-
-    assert len(databases) == 24
-    [*others, last] = databases.values()
-    for other in others:
-        assert other == last
-    assert len(last["schools"]) == 3
-    assert len(last["conventions"]) == 2
-
-
-def test_once_all_are_in_each_import_finds_nothing_to_do(four_files):
-    for command, path in four_files.items():
-        run(command, path)
-    before = snapshot()
-    for command, path in four_files.items():
-        outcome = run(command, path)
-        assert (outcome.report["created"], outcome.report["updated"]) == (0, 0), command
-    assert snapshot() == before
-
-
-def test_an_agreement_is_found_by_the_name_its_member_was_given_later(four_files, admin_client):
-    run("import_conventions", four_files["import_conventions"])
-    run("import_members", four_files["import_members"])
-    page = admin_client.get("/admin/conventions/convention/", {"q": "evry"})
-    assert "ENT-2" in page.content.decode()
-    assert "ENT-1" not in page.content.decode()
