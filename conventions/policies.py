@@ -1,0 +1,99 @@
+"""What each kind of agreement says of its start, its end, its amendments and its breach.
+
+Declared once here, read everywhere: no rule of a kind is a branch elsewhere.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
+
+from conventions.amendments import SEPTEMBER_TO_MID_OCTOBER, Window
+
+
+class Effect(Enum):
+    """What makes an agreement start."""
+
+    LATER_TRANSMISSION = "la plus tardive des deux transmissions au contrôle de légalité"
+    DAY_FIXED_BY_VOTE = "la date fixée par la délibération du membre"
+    SIGNATURE = "la signature"
+
+
+class Ending(Enum):
+    """A way out that the text of an agreement opens."""
+
+    NOTICE = "dénonciation avec préavis"
+    BREACH = "manquement, après mise en demeure et conciliation"
+    BREACH_BY_MEMBER = "manquement, par le membre seul, faute d'accord"
+    GENERAL_INTEREST_BY_MEMBER = "motif d'intérêt général, par le membre seul"
+    STATUTES = "reprise de la compétence, selon les statuts"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The rules of one agreement; no `years` and no `last_day` mean that it has no end.
+
+    `window` is when an amendment of its schools may be filed, None where there is no such amendment.
+    `bills` is false for an agreement that gates openings only. `note` is a decision shown to staff.
+    """
+
+    code: str
+    name: str
+    source: str
+    effect: Effect
+    years: int | None = None
+    last_day: date | None = None
+    window: Window | None = None
+    endings: tuple[Ending, ...] = ()
+    notice_months: int | None = None
+    refund: bool = True
+    bills: bool = True
+    note: str = ""
+
+
+CHARTER = Policy(
+    code="charte-somme-2014",
+    name="Adhésion à la charte ENT",
+    source="Charte ENT de Somme Numérique, délibération n° 12 du 24 juin 2014, articles 3 et 6",
+    effect=Effect.LATER_TRANSMISSION,
+    endings=(Ending.BREACH_BY_MEMBER, Ending.GENERAL_INTEREST_BY_MEMBER),
+)
+FRAMEWORK = Policy(
+    code="cadre-somme-2010",
+    name="Convention cadre avec l'Inspection académique",
+    source="Convention cadre de la Somme, 2010, article 11",
+    effect=Effect.SIGNATURE,
+    years=3,
+    bills=False,
+    note="Elle ouvre les écoles ; elle n'empêche ni ne fonde aucun appel.",
+)
+TRANSFER = Policy(
+    code="transfert-npdc-2023",
+    name="Transfert de la compétence numérique éducatif",
+    source="Conditions d'exercice du 15 juin 2023 de Nord-Pas-de-Calais Numérique, article 4",
+    effect=Effect.DAY_FIXED_BY_VOTE,
+    endings=(Ending.STATUTES,),
+    note="La date d'effet ne précède jamais le second vote concordant.",
+)
+PARTNERSHIP_2020 = Policy(
+    code="partenariat-montpellier-2020",
+    name="Convention de partenariat 2020-2021",
+    source="Convention de l'académie de Montpellier 2020-2021, articles 3, 6, 9 et 10",
+    effect=Effect.SIGNATURE,
+    last_day=date(2021, 10, 31),
+    window=SEPTEMBER_TO_MID_OCTOBER,
+    endings=(Ending.NOTICE, Ending.BREACH),
+    notice_months=1,
+    refund=False,
+)
+PARTNERSHIP_2024 = Policy(
+    code="partenariat-occitanie-2024",
+    name="Convention de partenariat 2024-2025",
+    source="Convention de la région académique Occitanie 2024-2025",
+    effect=Effect.SIGNATURE,
+    last_day=date(2025, 9, 5),
+    endings=(Ending.BREACH,),
+    refund=False,
+)
+POLICIES = {
+    policy.code: policy for policy in (CHARTER, FRAMEWORK, TRANSFER, PARTNERSHIP_2020, PARTNERSHIP_2024)
+}
