@@ -1,9 +1,11 @@
 """Staff pages of agreements."""
 
 from django.contrib import admin
+from unfold.decorators import display
 
 from conventions.filters import FindingFilter
 from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription
+from entsvc.french import long_date
 from members.access import ScopedAdmin, ScopedInline
 from members.admin import MemberAdmin, SchoolAdmin
 
@@ -46,10 +48,11 @@ class ConventionAdmin(ScopedAdmin):
     list_filter = [FindingFilter, "schedule", "status", "first_year"]
     list_select_related = ["party", "schedule"]
     search_fields = ["search", "party__search", "debtor__search"]
-    autocomplete_fields = ["party", "debtor", "act"]
+    autocomplete_fields = ["party", "debtor", "act", "committee_act"]
+    readonly_fields = ["start_day", "end_day"]
     inlines = [EnrolmentInline, SubscriptionInline, DeliveredUnitsInline]
     fieldsets = [
-        (None, {"fields": ["schedule", "reference", "status", "party", "debtor"]}),
+        (None, {"fields": ["schedule", "reference", "policy", "status", "party", "debtor"]}),
         (
             "Durée",
             {
@@ -57,5 +60,30 @@ class ConventionAdmin(ScopedAdmin):
                 "description": "Les années scolaires déclarées décident de ce qui est appelé.",
             },
         ),
-        ("Portée", {"fields": ["act", "private_included"]}),
-    ]
+        (
+            "Votes et transmissions",
+            {
+                "fields": [
+                    "act", "committee_act", "transmitted_on", "fixed_start", "start_day", "end_day",
+                ],
+            },
+        ),
+        ("Portée", {"fields": ["private_included"]}),
+    ]  # fmt: skip
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("act", "committee_act")
+
+    @display(description="début d'effet")
+    def start_day(self, convention):
+        return _in_words(convention.start)
+
+    @display(description="fin d'après le texte")
+    def end_day(self, convention):
+        return _in_words(convention.end)
+
+
+def _in_words(day):
+    if day is None:
+        return "Choisissez le texte de la convention pour l'établir."
+    return f"{long_date(day.day)} – {day.reason}" if day.day else day.reason

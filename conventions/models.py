@@ -3,6 +3,9 @@
 from django.db import models
 from django.db.models import F, Q
 
+from conventions import effect
+from conventions.effect import Day, Facts
+from conventions.policies import POLICIES
 from entsvc.fields import SchoolYearField, SearchField
 from entsvc.french import long_date, lower_first
 from members.models import Act, Member, School
@@ -37,6 +40,13 @@ class Convention(Years):
 
     schedule = models.ForeignKey(Schedule, models.RESTRICT, verbose_name="barème", related_name="+")
     reference = models.CharField("référence", max_length=50)
+    policy = models.CharField(
+        "texte",
+        max_length=40,
+        blank=True,
+        choices=[(policy.code, policy.name) for policy in POLICIES.values()],
+        help_text="Ce que dit ce texte de son début et de sa fin s'affiche alors ci-dessous.",
+    )
     status = models.CharField("état", max_length=10, choices=Status, default=Status.DRAFT)
     party = models.ForeignKey(Member, models.RESTRICT, verbose_name="signataire", related_name="+")
     debtor = models.ForeignKey(
@@ -48,11 +58,25 @@ class Convention(Years):
         help_text="Le plus souvent le signataire ; une commune peut payer pour un regroupement.",
     )
     signed_on = models.DateField("signée le", null=True, blank=True)
+    transmitted_on = models.DateField(
+        "texte signé transmis au contrôle de légalité le", null=True, blank=True
+    )
+    fixed_start = models.DateField(
+        "date d'effet fixée par la délibération du membre", null=True, blank=True
+    )
     ends_on = models.DateField("prend fin le", null=True, blank=True)
     act = models.ForeignKey(
         Act,
         models.RESTRICT,
         verbose_name="délibération du membre",
+        related_name="+",
+        null=True,
+        blank=True,
+    )
+    committee_act = models.ForeignKey(
+        Act,
+        models.RESTRICT,
+        verbose_name="délibération concordante du comité",
         related_name="+",
         null=True,
         blank=True,
@@ -85,6 +109,28 @@ class Convention(Years):
 
     def __str__(self) -> str:
         return f"{self.reference} – {self.party}"
+
+    @property
+    def facts(self) -> Facts:
+        """Return the dates on which its start and its end rest."""
+        acts = [act for act in (self.act, self.committee_act) if act]
+        return Facts(
+            signed_on=self.signed_on,
+            vote_transmitted_on=self.act.transmitted_on if self.act else None,
+            text_transmitted_on=self.transmitted_on,
+            fixed_by_vote=self.fixed_start,
+            votes=tuple(act.date for act in acts if act.date),
+        )
+
+    @property
+    def start(self) -> Day | None:
+        """Return the day it takes effect and why, None while its text is not named."""
+        return effect.starts(POLICIES[self.policy], self.facts) if self.policy else None
+
+    @property
+    def end(self) -> Day | None:
+        """Return its last day by its text and why, None while its text is not named."""
+        return effect.ends(POLICIES[self.policy], self.facts) if self.policy else None
 
     @property
     def title(self) -> str:

@@ -1,0 +1,47 @@
+"""The page of an agreement says when it starts and ends, and why."""
+
+import datetime as dt
+
+import pytest
+
+from conventions.policies import CHARTER, PARTNERSHIP_2024, TRANSFER
+from tests.factories import ActFactory, ConventionFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def page(admin_client, convention):
+    response = admin_client.get(f"/admin/conventions/convention/{convention.pk}/change/")
+    return response.content.decode().replace("\u00a0", " ")
+
+
+def test_it_works(admin_client):
+    act = ActFactory(transmitted_on=dt.date(2024, 6, 24))
+    convention = ConventionFactory(
+        policy=CHARTER.code, act=act, transmitted_on=dt.date(2024, 9, 12), signed_on=None
+    )
+    shown = page(admin_client, convention)
+    assert "12 septembre 2024 – Dernière transmission, celle de la charte signée" in shown
+    assert "Sans terme" in shown
+
+
+def test_a_transfer_reads_both_votes(admin_client):
+    convention = ConventionFactory(
+        policy=TRANSFER.code,
+        act=ActFactory(date=dt.date(2023, 6, 15)),
+        committee_act=ActFactory(date=dt.date(2023, 9, 28)),
+        fixed_start=dt.date(2023, 7, 1),
+    )
+    assert "28 septembre 2023 – Second vote" in page(admin_client, convention)
+
+
+def test_a_partnership_not_dated_has_no_start_and_keeps_its_end(admin_client):
+    convention = ConventionFactory(policy=PARTNERSHIP_2024.code, signed_on=None)
+    shown = page(admin_client, convention)
+    assert "La date de la dernière signature manque" in shown
+    assert "5 septembre 2025 – Fin fixée" in shown
+
+
+def test_an_agreement_whose_text_is_not_named_says_so(admin_client):
+    shown = page(admin_client, ConventionFactory())
+    assert "Choisissez le texte de la convention" in shown
