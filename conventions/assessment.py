@@ -15,7 +15,7 @@ from conventions.basis import WITHOUT_SIRET, Basis
 from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription
 from entsvc import school_year
 from members import counts
-from members.models import Headcount, HeadcountSource, Usage
+from members.models import Headcount, HeadcountSource, Member, Usage
 from tariffs import engine
 from tariffs.adoption import adopted, charges_of
 from tariffs.models import Adoption, Schedule
@@ -141,13 +141,21 @@ def _members(
     debtors = {convention.debtor_id: convention.debtor for convention in conventions}
     return tuple(
         engine.Member(
-            siret=debtor.siret or f"{WITHOUT_SIRET} {debtor.pk}",
+            siret=_identity(debtor),
             name=str(debtor),
             agreements=tuple(by_debtor[debtor.pk]),
             deductions=decisions.deductions.get(debtor.siret, ()) if debtor.siret else (),
         )
-        for debtor in sorted(debtors.values(), key=lambda debtor: (debtor.siret or "~", debtor.pk))
+        for debtor in sorted(debtors.values(), key=_identity)
     )
+
+
+def _identity(debtor: Member) -> str:
+    """Return the SIRET of a debtor, or what stands for it at the same rank: its SIREN comes first.
+
+    The cents left of a pool go by SIRET: those of the others must not move once this one is known.
+    """
+    return debtor.siret or f"{debtor.siren} {WITHOUT_SIRET} {debtor.pk}"
 
 
 def _enrolled(schedule: Schedule, year: int) -> QuerySet[Enrolment]:

@@ -28,12 +28,12 @@ class Basis:
     def assess(self) -> list[engine.Result]:
         """Return what each member owes, by SIRET."""
         results = engine.compute(self.charges, self.members, self.school_year, self.acceptances)
-        return [result for result in results if not result.member.siret.startswith(WITHOUT_SIRET)]
+        return [result for result in results if WITHOUT_SIRET not in result.member.siret]
 
     @property
     def without_siret(self) -> tuple[engine.Member, ...]:
         """Return the debtors that can't be called for want of a SIRET."""
-        return tuple(m for m in self.members if m.siret.startswith(WITHOUT_SIRET))
+        return tuple(m for m in self.members if WITHOUT_SIRET in m.siret)
 
     def as_json(self) -> dict:
         """Return the basis as JSON types; amounts and prices are strings."""

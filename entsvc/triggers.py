@@ -81,10 +81,11 @@ def missing(connection: BaseDatabaseWrapper) -> list[str]:
 
 
 def install(connection: BaseDatabaseWrapper, model: type[models.Model]) -> None:
-    """(Re)install the triggers of one model; do nothing where its table does not exist yet."""
+    """(Re)install the triggers of one model; remove them where its table is an older one, or is not."""
+    if not _has_columns(connection, model):
+        remove(connection, model)
+        return
     with connection.cursor() as cursor:
-        if model._meta.db_table not in connection.introspection.table_names(cursor):
-            return
         if connection.vendor == "postgresql":
             cursor.execute(_PG_FUNCTIONS)
             if model in FROZEN:
@@ -101,6 +102,16 @@ def remove(connection: BaseDatabaseWrapper, model: type[models.Model]) -> None:
             return
         for name, _ in _statements(connection, model):
             cursor.execute(_drop_sql(connection, name, model._meta.db_table))
+
+
+def _has_columns(connection: BaseDatabaseWrapper, model: type[models.Model]) -> bool:
+    """Tell whether a table is that of today's model: migrating back leaves an older one."""
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        if table not in connection.introspection.table_names(cursor):
+            return False
+        found = {c.name for c in connection.introspection.get_table_description(cursor, table)}
+    return found >= {field.column for field in model._meta.local_concrete_fields}
 
 
 def before_migrations(sender: AppConfig, using: str, **_: Any) -> None:

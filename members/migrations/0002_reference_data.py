@@ -5,12 +5,20 @@ import entsvc.fields
 import members.identifiers
 import members.models.territory
 from django.db import migrations, models
+from django.db.models import Q
 from django.db.models.functions import Substr
 
 
 def fill_siren(apps, schema_editor):
     members = apps.get_model('members', 'Member').objects
     members.update(siren=Substr('siret', 1, 9))
+
+
+def fill_departement(apps, schema_editor):
+    schools = apps.get_model('members', 'School').objects.exclude(commune_code='')
+    overseas = Q(commune_code__startswith='97') | Q(commune_code__startswith='98')
+    schools.filter(overseas).update(departement_code=Substr('commune_code', 1, 3))
+    schools.exclude(overseas).update(departement_code=Substr('commune_code', 1, 2))
 
 
 class Migration(migrations.Migration):
@@ -258,6 +266,7 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(condition=models.Q(('superseded_at__isnull', True)), fields=('school', 'school_year', 'source'), name='headcount_once_per_source', violation_error_message='Cette source donne déjà un nombre pour cette année.'),
         ),
         migrations.RunPython(fill_siren, migrations.RunPython.noop),
+        migrations.RunPython(fill_departement, migrations.RunPython.noop),
         migrations.AddConstraint(
             model_name='member',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'rpi'), _negated=True), ('siret__isnull', True), _connector='OR'), name='rpi_has_no_siret', violation_error_message="Un RPI n'a pas de SIRET : c'est son représentant qui paie."),

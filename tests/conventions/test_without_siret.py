@@ -9,6 +9,7 @@ from conventions.basis import from_json
 from invoicing.calculation import compute_run, recompute
 from members.models import Member
 from tests.conventions.world import PER_SCHOOL, YEAR, a_schedule, enrol
+from tests.factories import MemberFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -69,6 +70,23 @@ def test_it_weighs_on_the_pool_it_shares():
     basis = read_basis(shared, YEAR)
     [result] = basis.assess()
     assert result.total == Decimal("50.00")
+
+
+@pytest.mark.parametrize(("siret", "part"), [("10000000200011", "33.34"), ("90000000100010", "33.33")])
+def test_the_cents_of_the_others_do_not_move_once_its_siret_is_known(siret, part):
+    """The cents left go by SIRET: its SIREN tells its rank before its SIRET does."""
+    shared = a_schedule({**POOL, "pool": Decimal("100.00")})
+    enrol(shared, party=MemberFactory(siret=siret))
+    enrol(shared, party=MemberFactory(siret="95000000100018"))
+    member = without()
+    enrol(shared, party=member)
+    before = {r.member.siret: r.total for r in read_basis(shared, YEAR).assess()}
+    member.siret = "20004196000010"
+    member.save()
+    after = {r.member.siret: r.total for r in read_basis(shared, YEAR).assess()}
+    assert {key: after[key] for key in before} == before
+    assert before[siret] == Decimal(part)
+    assert sum(after.values()) == Decimal("100.00")
 
 
 def test_the_decisions_about_it_are_not_those_of_another(schedule):

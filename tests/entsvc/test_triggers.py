@@ -463,6 +463,23 @@ def test_a_later_migration_leaves_the_triggers_in_place(scratch):
     assert scratch.json(*scratch.issue(3, "2021-03-01"))["bordereau"] is None
 
 
+TRIGGERS = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'members_headcount'",
+    "postgresql": "SELECT tgname FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid "
+    "WHERE NOT tgisinternal AND relname = 'members_headcount'",
+}
+
+
+def test_going_back_to_older_tables_leaves_no_trigger_that_reads_what_they_lack(scratch):
+    sql = TRIGGERS[connection.vendor]
+    there = scratch.rows(sql)
+    assert there
+    for target, expected in ((["members", "0001"], []), ([], there)):
+        migrated = scratch.manage("migrate", *target)
+        assert migrated.returncode == 0, migrated.stderr
+        assert sorted(scratch.rows(sql)) == sorted(expected)
+
+
 def test_after_a_migration_that_failed_nothing_is_issued_unprotected(scratch):
     write_later_migration(scratch, fails=True)
     broken = scratch.manage("migrate")
