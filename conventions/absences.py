@@ -27,13 +27,14 @@ def flag_enrolled(job: Job) -> None:
     )
     if job.issuers is not None:
         enrolments = enrolments.filter(convention__schedule__issuer__in=job.issuers)
-    columns = ("school__uai", "convention__reference", "convention__schedule__code")
-    for uai, reference, schedule in enrolments.order_by(*columns).values_list(*columns).distinct():
+    schedule = "convention__schedule"
+    columns = ("school__uai", "convention__reference", f"{schedule}__code", f"{schedule}__issuer")
+    for uai, reference, code, issuer in enrolments.order_by(*columns).values_list(*columns).distinct():
         message = (
-            f"Absente de l'annuaire mais inscrite dans la convention {reference} (barème {schedule}) : "
+            f"Absente de l'annuaire mais inscrite dans la convention {reference} (barème {code}) : "
             "fermez son inscription, ou vérifiez qu'elle existe."
         )
-        job.report.flag(None, perimeter.UAI_COLUMN, uai, message)
+        job.report.flag(None, perimeter.UAI_COLUMN, uai, message, issuer=issuer)
 
 
 def _not_over_before(year: int, prefix: str = "") -> Q:

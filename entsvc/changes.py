@@ -1,6 +1,6 @@
 """What applying an import writes: planned against the stored rows, then written in bulk."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -29,14 +29,20 @@ class Plan:
 
 
 def plan_changes(
-    model: type[models.Model], key: str, wanted: Iterable[models.Model], fields: list[str]
+    model: type[models.Model],
+    key: str,
+    wanted: Iterable[models.Model],
+    fields: list[str],
+    answered: Mapping[Any, Collection[str]] | None = None,
 ) -> Plan:
     """Compare wanted (unsaved) rows with the stored ones by a unique key: create, update or leave.
 
     Reads only the stored rows that are wanted, some at a time. An empty value erases nothing: what
-    staff entered by hand stays when a file has no word on it.
+    staff entered by hand stays when a file has no word on it. `answered` gives, by key, the fields
+    where the file does say that there is nothing.
     """
     plan = Plan()
+    answered = answered or {}
     for batch in in_batches(wanted):
         keys = [getattr(row, key) for row in batch]
         stored = model._default_manager.in_bulk(keys, field_name=key)
@@ -44,16 +50,27 @@ def plan_changes(
             existing = stored.get(getattr(row, key))
             if existing is None:
                 plan.create.append(row)
-            elif fill(existing, {name: getattr(row, name) for name in fields}):
+            elif fill(
+                existing,
+                {name: getattr(row, name) for name in fields},
+                answered.get(getattr(row, key), ()),
+            ):
                 plan.update.append(existing)
             else:
                 plan.unchanged += 1
     return plan
 
 
-def fill(row: models.Model, values: dict[str, Any]) -> bool:
-    """Give a row the values that say something new, and tell whether any did."""
-    news = {n: v for n, v in values.items() if v not in ("", None) and v != getattr(row, n)}
+def fill(row: models.Model, values: dict[str, Any], answered: Collection[str] = ()) -> bool:
+    """Give a row the values that say something new, and tell whether any did.
+
+    An empty value says nothing, unless its field is among those `answered`.
+    """
+    news = {
+        n: v
+        for n, v in values.items()
+        if (v not in ("", None) or n in answered) and v != getattr(row, n)
+    }
     for name, value in news.items():
         setattr(row, name, value)
     return bool(news)

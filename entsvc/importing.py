@@ -26,12 +26,16 @@ LOCK = 0x656E7473  # « ents »: imports wait for one another
 
 @dataclass(frozen=True)
 class Finding:
-    """A refused or flagged row of a file; no line when the finding is about what the file lacks."""
+    """A refused or flagged row of a file; no line when the finding is about what the file lacks.
+
+    `issuer` is the key of the one whose facts it tells, None when they are those of all.
+    """
 
     line: int | None
     field: str
     value: str
     message: str
+    issuer: int | None = None
 
 
 @dataclass
@@ -39,7 +43,9 @@ class Report:
     """What an import did, or would do (`dry_run`).
 
     `skipped` counts the rows outside of what was asked (another school year, another département),
-    `absent` the stored rows that a complete file no longer names, `returned` those it names again.
+    `absent` the stored rows that a complete file no longer names, `returned` those it names again,
+    `moved` what else is written for rows that were not counted as created or updated for it (a
+    membership ended, a school moved to the commune of today).
     """
 
     file: str
@@ -50,6 +56,7 @@ class Report:
     skipped: int = 0
     absent: int = 0
     returned: int = 0
+    moved: int = 0
     refused: list[Finding] = field(default_factory=list)
     flagged: list[Finding] = field(default_factory=list)
     dry_run: bool = False
@@ -58,17 +65,33 @@ class Report:
         """Add a refused row."""
         self.refused.append(Finding(line, column, value, message))
 
-    def flag(self, line: int | None, column: str, value: str, message: str) -> None:
-        """Add a row that is taken but deserves a look."""
-        self.flagged.append(Finding(line, column, value, message))
+    def flag(
+        self, line: int | None, column: str, value: str, message: str, *, issuer: int | None = None
+    ) -> None:
+        """Add a row that is taken but deserves a look, by all or by the accounts of one issuer."""
+        self.flagged.append(Finding(line, column, value, message, issuer))
+
+    def seen_by(self, issuers: frozenset[int] | None) -> "Report":
+        """Return what an account limited to these issuers may read of it; None reads all."""
+        if issuers is None:
+            return self
+        flagged = [f for f in self.flagged if f.issuer is None or f.issuer in issuers]
+        return replace(self, flagged=flagged)
 
     def as_json(self) -> dict:
         """Return the document promised by the contract of the command line."""
+        document = self.to_keep()
+        for finding in (*document["refused"], *document["flagged"]):
+            del finding["issuer"]
+        return document
+
+    def to_keep(self) -> dict:
+        """Return the document that is stored: it says besides which issuer a finding concerns."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Report":
-        """Return the report that was kept as `as_json` gave it."""
+        """Return the report that was kept as `to_keep` gave it."""
         findings = {
             name: [Finding(**finding) for finding in document[name]] for name in ("refused", "flagged")
         }
@@ -77,7 +100,7 @@ class Report:
     @property
     def changes(self) -> bool:
         """Tell whether anything was written, or would be."""
-        return any((self.created, self.updated, self.absent, self.returned))
+        return any((self.created, self.updated, self.absent, self.returned, self.moved))
 
     def counts(self) -> list[tuple[str, int]]:
         """Return what people read of it: each count and its name, to be done or done."""
@@ -85,6 +108,7 @@ class Report:
         seldom = (
             ("absentes du fichier", self.absent),
             ("de nouveau dans le fichier", self.returned),
+            ("autres changements", self.moved),
         )
         return [
             ("lignes lues", self.rows),
@@ -99,7 +123,7 @@ class Report:
 
     def plan(self) -> tuple:
         """Return what two reports have in common when they would do the same to the same rows."""
-        written = (self.created, self.updated, self.absent, self.returned)
+        written = (self.created, self.updated, self.absent, self.returned, self.moved)
         left = (self.rows, self.unchanged, self.skipped)
         findings = [
             sorted((finding.line or 0, finding.field, finding.value) for finding in found)
@@ -114,7 +138,8 @@ class Job:
 
     `record` is the key of the history row to which what is written may refer. `issuers` are the keys of
     those the account is limited to, None for all. `refused_keys` is what the refused rows give as their
-    key, as written: they name something too. `noted` is what the rooms above may read afterwards.
+    key, as written: they name something too; `refused_rows` are the cells of those that could not be
+    read, by column. `noted` is what the rooms above may read afterwards.
     """
 
     report: Report
@@ -123,6 +148,7 @@ class Job:
     issuers: frozenset[int] | None
     record: uuid.UUID = field(default_factory=uuid.uuid4)
     refused_keys: set[str] = field(default_factory=set)
+    refused_rows: list[Mapping[str, str]] = field(default_factory=list)
     noted: dict[str, Any] = field(default_factory=dict)
 
 
@@ -241,8 +267,8 @@ def run_import(
     """Import a file: bad rows are refused one by one, a bad file changes nothing.
 
     `name` is that of the file as its sender knows it. `approve` is called inside the transaction, once
-    all is written: it leaves nothing of it by raising. Raises UnreadableFile when the file can't be
-    read or has none of the known layouts.
+    the rows are written and before the file is kept: it leaves nothing of it by raising. Raises
+    UnreadableFile when the file can't be read or has none of the known layouts.
     """
     table = read_table(path)
     layout = _layout_of(table, importer, path.name)
@@ -253,17 +279,23 @@ def run_import(
     with transaction.atomic():
         _wait_for_other_imports()
         importer.apply(records, job)
+        own, report.flagged = report.flagged, []
         for remark in REMARKS.get(importer.name, []):
             remark(job)
-        for findings in (report.refused, report.flagged):
-            findings.sort(key=lambda finding: (finding.line or 0, finding.field))
+        # What agreements and titres suffer comes first: the rest may be hundreds of lines.
+        report.flagged = _in_order(report.flagged) + _in_order(own)
+        report.refused = _in_order(report.refused)
+        if approve:
+            approve(job)
         if dry_run:
             transaction.set_rollback(True)
         else:
             _keep(importer, path, job)
-        if approve:
-            approve(job)
     return report
+
+
+def _in_order(findings: list[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda finding: (finding.line or 0, finding.field))
 
 
 def _wait_for_other_imports() -> None:
@@ -306,6 +338,7 @@ def _parse_all(layout: Layout, table: Table, job: Job, key_column: str) -> list[
             record = layout.parse(named, flag, job.options)
         except RowError as error:
             job.refused_keys.add(named.values.get(key_column, ""))
+            job.refused_rows.append(named.values)
             job.report.refuse(row.line, error.column, error.value, error.message)
             continue
         if record is None:
@@ -349,7 +382,7 @@ def _keep(importer: Importer, path: Path, job: Job) -> None:
         document=document,
         options={name: str(value) for name, value in job.options.items() if value not in (None, "")},
         actor=job.actor,
-        report=report.as_json(),
+        report=report.to_keep(),
     )
     counts = {name: getattr(report, name) for name in ("rows", "created", "updated", "unchanged")}
     journal.record(

@@ -32,7 +32,6 @@ class SentFile(models.Model):
 
     importer = models.SlugField("import", max_length=30)
     file_name = models.CharField("fichier", max_length=200)
-    document = models.ForeignKey(StoredDocument, models.RESTRICT, verbose_name="contenu")
     options = models.JSONField("options", default=dict, blank=True)
     actor = models.CharField("auteur", max_length=150)
     at = models.DateTimeField("date", auto_now_add=True)
@@ -48,6 +47,7 @@ class ImportRecord(SentFile):
     """A file that was imported: its report says what became of its rows."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    document = models.ForeignKey(StoredDocument, models.RESTRICT, verbose_name="contenu")
 
     class Meta(SentFile.Meta):
         verbose_name = "import"
@@ -57,7 +57,14 @@ class ImportRecord(SentFile):
 
 
 class Upload(SentFile):
-    """A file tried but not yet imported: its report says what would become of its rows."""
+    """A file tried but not yet imported: its report says what would become of its rows.
+
+    Its bytes are no stored document until it is confirmed: those are kept for ever.
+    """
+
+    path = models.CharField("emplacement", max_length=200, unique=True)
+    sha256 = models.CharField("empreinte SHA-256", max_length=64)
+    size = models.PositiveIntegerField("taille (octets)")
 
     class Meta(SentFile.Meta):
         verbose_name = "fichier à confirmer"

@@ -1,7 +1,8 @@
-"""The refused rows of a file, given back as a workbook to mend and import again."""
+"""The refused or flagged rows of a file, given back as a workbook to look at and to mend."""
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,29 +13,46 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from entsvc.importing import Finding, lines_of
 from entsvc.tabular import normalise
 
-REASON = "motif du refus"
 CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-def write_refused_rows(path: Path, refused: Iterable[Finding], target: Any) -> None:
-    """Write the rows of a file that were refused, each once, with all the reasons in a last column.
+@dataclass(frozen=True)
+class Verdict:
+    """What findings say of rows: the title of their sheet, and of the column that tells why."""
 
+    title: str
+    reason: str
+
+
+REFUSED = Verdict("Lignes refusées", "motif du refus")
+FLAGGED = Verdict("À vérifier", "motif à vérifier")
+
+
+def write_rows(path: Path, findings: Iterable[Finding], target: Any, verdict: Verdict) -> None:
+    """Write the rows of a file that findings are about, each once, all the reasons in a last column.
+
+    What the file lacks comes first: a row with nothing but the value, in its column if the file has it.
     Every cell is text, so that codes keep their leading zeros and nothing is taken for a formula. What
     stood right of the last named column stays right of the reason: the row is refused until mended.
     `target` is a path or a binary stream.
     """
-    reasons = defaultdict(list)
-    for finding in refused:
-        if finding.line is not None:
+    lacking, reasons = [], defaultdict(list)
+    for finding in findings:
+        if finding.line is None:
+            lacking.append(finding)
+        else:
             reasons[finding.line].append(_reason(finding))
     titles, rows = lines_of(path, reasons)
-    # A file of refused rows that comes back has the column already.
-    titles = [title for title in titles if normalise(title) != normalise(REASON)]
+    # A file of these rows that comes back has the column already.
+    titles = [title for title in titles if normalise(title) != normalise(verdict.reason)]
     columns = [normalise(title) for title in titles]
     workbook = Workbook(write_only=True)
-    sheet = workbook.create_sheet("Lignes refusées")
+    sheet = workbook.create_sheet(verdict.title)
     sheet.freeze_panes = "A2"
-    sheet.append([_text(sheet, title) for title in (*titles, REASON)])
+    sheet.append([_text(sheet, title) for title in (*titles, verdict.reason)])
+    for finding in lacking:
+        cells = [finding.value if column == finding.field else "" for column in columns]
+        sheet.append([_text(sheet, cell) for cell in (*cells, _reason(finding))])
     for row in rows:
         cells = [row.values.get(column, "") for column in columns]
         told = " ; ".join(dict.fromkeys(reasons[row.line]))

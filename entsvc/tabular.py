@@ -15,13 +15,19 @@ from typing import Any
 
 from python_calamine import CalamineError, CalamineWorkbook
 
+from entsvc.extents import MAX_CELLS, Extent
+from entsvc.french import integer
+
 MAX_BYTES = 100 * 1024**2
 MAX_UNPACKED_BYTES = 1024**3
 CHUNK = 1024**2
 ZIP, OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 # « é » encoded in UTF-8, read as Windows-1252 and encoded again.
-ENCODED_TWICE = "Ã©".encode()
-# What JSON can spell and no database keeps: NUL, half of a pair.
+ENCODED_TWICE = re.compile("Ã©".encode())
+# An accented letter or a typographic sign in UTF-8: nobody writes « Ã© » or « â€™ » in Windows-1252.
+SURELY_UTF_8 = re.compile(rb"\xc3[\x80-\xbf]|\xe2\x80[\x90-\xaf]")
+LONGEST_SEQUENCE = 4  # bytes of what these two look for
+# What JSON and XLSX can spell and no database keeps: NUL, half of a pair.
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -64,15 +70,17 @@ def read_table(path: Path) -> Table:
     """Read a CSV (`;`, UTF-8 with or without BOM, else Windows-1252), the first sheet of an XLSX or a
     JSON list of objects.
 
-    Rows come one by one, so that memory does not grow with the file.
+    Rows come one by one: those of a CSV are never all in memory. A row of JSON is an object, or one of
+    the list of objects it holds; its number is its rank among these rows.
     Raises UnreadableFile (French message), at once for a missing, too large, empty or undecodable file
-    and for a header with a column twice, while rows are read for quotes left open.
+    and for a header with a column twice, while rows are read for quotes left open and for characters
+    that no database keeps.
     """
     if not path.is_file():
         raise UnreadableFile(f"Le fichier {path.name} est introuvable.")
     if path.stat().st_size > MAX_BYTES:
         raise UnreadableFile(f"Le fichier {path.name} dépasse {MAX_BYTES // 1024**2} Mo.")
-    numbered = ((number, cells) for number, cells in _lines(path) if any(cells))
+    numbered = ((number, cells) for number, cells in _storable(path) if any(cells))
     header = next(numbered, None)
     if header is None:
         raise UnreadableFile(f"Le fichier {path.name} est vide.")
@@ -83,6 +91,15 @@ def read_table(path: Path) -> Table:
     _check_header(titles, columns, path.name)
     rows = (Row(number, _named(columns, cells), _beyond(columns, cells)) for number, cells in numbered)
     return Table(titles, columns, rows)
+
+
+def _storable(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Refuse the file at the first cell that no database keeps."""
+    for number, cells in _lines(path):
+        if UNSTORABLE.search("".join(cells)):
+            where = f", ligne {number}" if number else ", nom de colonne"
+            raise UnreadableFile(f"{path.name}{where} : caractère illisible, reprenez sa source.")
+        yield number, cells
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -123,9 +140,14 @@ def _csv_lines(path: Path, encoding: str) -> Iterator[tuple[int, list[str]]]:
             for cells in reader:
                 yield reader.line_num, [cell.strip() for cell in cells]
         except csv.Error as error:
-            raise UnreadableFile(
-                f"{path.name}, ligne {reader.line_num} : guillemets mal fermés ({error})."
-            ) from error
+            where = f"{path.name}, ligne {reader.line_num}"
+            # The module has one type of error for all: only its words tell this one.
+            if "field limit" in str(error):
+                limit = integer(csv.field_size_limit())
+                message = f"une case dépasse {limit} caractères ; des guillemets sont-ils mal fermés ?"
+            else:
+                message = "guillemets mal fermés."
+            raise UnreadableFile(f"{where} : {message}") from error
 
 
 def _encoding(path: Path) -> str:
@@ -133,49 +155,72 @@ def _encoding(path: Path) -> str:
     with path.open("rb") as stream:
         if stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
             raise UnreadableFile(f"{path.name} est en UTF-16 : enregistrez-le en « CSV UTF-8 ».")
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            _decode(path, encoding)
-        except UnicodeDecodeError:
-            continue
-        return encoding
-    raise UnreadableFile(f"{path.name} n'est ni en UTF-8 ni en Windows-1252 : enregistrez-le en UTF-8.")
+    try:
+        if _holds(path, "utf-8-sig", ENCODED_TWICE):
+            message = "sont abîmés (« Ã© » pour « é ») : reprenez sa source."
+            raise UnreadableFile(f"Les accents de {path.name} {message}")
+        return "utf-8-sig"
+    except UnicodeDecodeError:
+        pass
+    try:
+        if _holds(path, "cp1252", SURELY_UTF_8):
+            line = _first_line_not_in_utf_8(path)
+            message = (
+                "un caractère n'est pas en UTF-8 comme le reste : corrigez-le, enregistrez en UTF-8."
+            )
+            raise UnreadableFile(f"{path.name}, ligne {line} : {message}")
+        return "cp1252"
+    except UnicodeDecodeError as error:
+        message = "n'est ni en UTF-8 ni en Windows-1252 : enregistrez-le en UTF-8."
+        raise UnreadableFile(f"{path.name} {message}") from error
 
 
-def _decode(path: Path, encoding: str) -> None:
+def _holds(path: Path, encoding: str, pattern: re.Pattern[bytes]) -> bool:
+    """Tell whether a file holds a sequence of bytes; raise UnicodeDecodeError for another encoding."""
     decoder = codecs.getincrementaldecoder(encoding)()
-    tail = b""
+    tail, found = b"", False
     with path.open("rb") as stream:
         while chunk := stream.read(CHUNK):
             decoder.decode(chunk)
             if b"\x00" in chunk:
                 raise UnreadableFile(f"{path.name} n'est ni un CSV ni un XLSX.")
-            if encoding != "cp1252" and ENCODED_TWICE in tail + chunk:
-                raise UnreadableFile(
-                    f"Les accents de {path.name} sont abîmés (« Ã© » pour « é ») : reprenez sa source."
-                )
-            tail = chunk[-len(ENCODED_TWICE) :]
+            found = found or bool(pattern.search(tail + chunk))
+            tail = chunk[-LONGEST_SEQUENCE:]
     decoder.decode(b"", final=True)
+    return found
+
+
+def _first_line_not_in_utf_8(path: Path) -> int:
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return number
+    return 1
 
 
 def _json_lines(path: Path, encoding: str) -> Iterator[tuple[int, list[str]]]:
-    """Read a list of objects: each is one line, or one for each object of the list it holds."""
+    """Read a list of objects: each is one row, or one for each object of the list it holds."""
     try:
         objects = json.loads(path.read_text(encoding=encoding))
     except (ValueError, RecursionError) as error:
-        raise UnreadableFile(f"{path.name} n'est pas un JSON lisible ({error}).") from error
+        raise UnreadableFile(f"{path.name} n'est pas un JSON lisible ({_why(error)}).") from error
     if not isinstance(objects, list) or not all(isinstance(item, dict) for item in objects):
         raise UnreadableFile(f"{path.name} doit être une liste d'objets JSON.")
-    unfolded = [(rank, cells) for rank, item in enumerate(objects, start=1) for cells in _unfold(item)]
-    columns = list(dict.fromkeys(name for _, cells in unfolded for name in cells))
-    if any(map(UNSTORABLE.search, columns)):
-        raise UnreadableFile(f"{path.name} a un nom de colonne illisible, reprenez sa source.")
+    unfolded = [cells for item in objects for cells in _unfold(item)]
+    columns = list(dict.fromkeys(name for cells in unfolded for name in cells))
     yield 0, columns
-    for rank, cells in unfolded:
-        texts = [_cell_text(cells.get(name, "")) for name in columns]
-        if any(map(UNSTORABLE.search, texts)):
-            raise UnreadableFile(f"{path.name}, objet {rank} : caractère illisible, reprenez sa source.")
-        yield rank, texts
+    for rank, cells in enumerate(unfolded, start=1):
+        yield rank, [_cell_text(cells.get(name, "")) for name in columns]
+
+
+def _why(error: ValueError | RecursionError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"ligne {error.lineno}, colonne {error.colno}"
+    if isinstance(error, RecursionError):
+        return "trop de listes les unes dans les autres"
+    return "un nombre trop long"
 
 
 def _unfold(item: dict[str, Any]) -> Iterable[dict[str, Any]]:
@@ -205,7 +250,9 @@ def _xlsx_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _check_parts(path: Path) -> None:
-    """Refuse a workbook that unpacks beyond measure, or whose XML declares entities."""
+    """Refuse a workbook that unpacks beyond measure, that declares entities or whose cells lie absurdly
+    far apart: the library that reads it takes memory for every cell between them, or dies of it.
+    """
     size = 0
     try:
         with zipfile.ZipFile(path) as archive:
@@ -215,7 +262,14 @@ def _check_parts(path: Path) -> None:
                     if b"<!DOCTYPE" in chunk.replace(b"\x00", b"").upper():
                         message = "contient un DOCTYPE : ce n'est pas un XLSX ordinaire."
                         raise UnreadableFile(f"{path.name} {message}")
+                    extent = Extent()
                     while chunk:
+                        extent.read(chunk)
+                        if extent.cells > MAX_CELLS:
+                            raise UnreadableFile(
+                                f"{path.name} a des cellules remplies très loin de son tableau "
+                                f"({part.filename}) : supprimez ces lignes et ces colonnes."
+                            )
                         size += len(chunk)
                         if size > MAX_UNPACKED_BYTES:
                             limit = f"{MAX_UNPACKED_BYTES // 1024**2} Mo une fois décompressé"

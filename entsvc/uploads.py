@@ -1,20 +1,26 @@
 """What an account may import, and how a file it sends is tried, then confirmed or abandoned."""
 
+import hashlib
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from entsvc import documents
-from entsvc.importing import IMPORTERS, Importer, Job, Options, Report, run_import, store_source
+from entsvc.documents import CorruptDocument
+from entsvc.importing import IMPORTERS, Importer, Job, Options, Report, run_import
 from entsvc.models import ImportRecord, StoredDocument, Upload
 
 LONGEST_NAME = 150  # bytes: what file systems take, with room to spare
+KEPT_FOR = timedelta(days=30)
 
 
 class NotWaiting(Exception):
@@ -98,13 +104,16 @@ def try_file(
             options=read_options(importer, given),
             issuers=issuers_of(user),
         )
+        content = path.read_bytes()
         return Upload.objects.create(
             importer=importer.name,
             file_name=name,
-            document=store_source(path),
+            path=default_storage.save(f"uploads/{uuid.uuid4()}", ContentFile(content)),
+            sha256=hashlib.sha256(content).hexdigest(),
+            size=len(content),
             options={key: value for key, value in given.items() if value not in (None, "")},
             actor=user.get_username(),
-            report=report.as_json(),
+            report=report.to_keep(),
         )
 
 
@@ -136,13 +145,13 @@ def confirm(upload: Upload, *, user: Any) -> ImportRecord | None:
             raise NotWaiting
         if job.report.plan() != Report.from_json(waiting.report).plan():
             raise PlanChanged(job.report)
-        waiting.delete()
+        _forget([waiting])
         seen.append(job.record)
 
     if not Upload.objects.filter(pk=upload.pk).exists():
         raise NotWaiting
     try:
-        with file_of(upload.document, upload.file_name) as path:
+        with file_of(upload, upload.file_name) as path:
             run_import(
                 importer,
                 path,
@@ -154,7 +163,11 @@ def confirm(upload: Upload, *, user: Any) -> ImportRecord | None:
             )
     except PlanChanged as error:
         error.report.dry_run = True
-        Upload.objects.filter(pk=upload.pk).update(report=error.report.as_json())
+        Upload.objects.filter(pk=upload.pk).update(report=error.report.to_keep())
+        raise
+    except CorruptDocument:
+        if not Upload.objects.filter(pk=upload.pk).exists():  # another click took it meanwhile
+            raise NotWaiting from None
         raise
     return ImportRecord.objects.filter(pk__in=seen).first()
 
@@ -162,15 +175,30 @@ def confirm(upload: Upload, *, user: Any) -> ImportRecord | None:
 def abandon(upload: Upload) -> None:
     """Forget a file that was only tried; raise NotWaiting if it was confirmed or abandoned meanwhile."""
     with transaction.atomic():
-        deleted, _ = Upload.objects.filter(pk=upload.pk).delete()
-        if not deleted:
+        waiting = Upload.objects.select_for_update().filter(pk=upload.pk).first()
+        if waiting is None:
             raise NotWaiting
+        _forget([waiting])
+
+
+def forget_old(now: datetime) -> None:
+    """Forget the files that nobody confirmed within thirty days."""
+    with transaction.atomic():
+        _forget(Upload.objects.select_for_update().filter(at__lt=now - KEPT_FOR).order_by("pk"))
+
+
+def _forget(waiting: Iterable[Upload]) -> None:
+    """Delete the rows, then their bytes once nothing can bring the rows back."""
+    for upload in waiting:
+        path = upload.path
+        upload.delete()
+        transaction.on_commit(lambda path=path: default_storage.delete(path))
 
 
 @contextmanager
-def file_of(document: StoredDocument, name: str) -> Iterator[Path]:
+def file_of(kept: StoredDocument | Upload, name: str) -> Iterator[Path]:
     """Give back the bytes of a kept file, under its name, for as long as they are read."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, base_name(name))
-        path.write_bytes(documents.read(document))
+        path.write_bytes(documents.read(kept))
         yield path

@@ -12,6 +12,7 @@ from django.http import FileResponse, Http404, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import path
+from django.utils import timezone
 from unfold.decorators import action, display
 
 from entsvc import documents, refusals, uploads
@@ -113,7 +114,9 @@ class ImportRecordAdmin(ReadOnlyAdmin):
             page("waiting/<int:pk>/", self.preview, "preview"),
             page("waiting/<int:pk>/abandon/", self.abandon, "abandon"),
             page("waiting/<int:pk>/refused/", self.refused_of_upload, "preview_refused"),
+            page("waiting/<int:pk>/flagged/", self.flagged_of_upload, "preview_flagged"),
             page("<uuid:pk>/refused/", self.refused_of_record, "refused"),
+            page("<uuid:pk>/flagged/", self.flagged_of_record, "flagged"),
             page("<uuid:pk>/file/", self.file, "file"),
             *super().get_urls(),
         ]
@@ -136,6 +139,8 @@ class ImportRecordAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         sent = (request.POST, request.FILES) if request.method == "POST" else ()
         form = UploadForm(*sent, importer=importer)
+        if request.method == "POST":
+            uploads.forget_old(timezone.now())
         if form.is_valid():
             file = form.cleaned_data["file"]
             try:
@@ -154,7 +159,7 @@ class ImportRecordAdmin(ReadOnlyAdmin):
             return self._gone(request)
         if request.method == "POST":
             return self._confirm(request, upload)
-        context = {**_shown(Report.from_json(upload.report)), **_asked(upload), "upload": upload}
+        context = {**_shown(_read(request, upload)), **_asked(upload), "upload": upload}
         return self._page(request, "preview", f"À confirmer : {upload.file_name}", **context)
 
     def abandon(self, request, pk):
@@ -173,7 +178,7 @@ class ImportRecordAdmin(ReadOnlyAdmin):
     def _waiting(self, request, pk) -> Upload | None:
         if not self.has_send_permission(request):
             raise PermissionDenied
-        return uploads.waiting_for(request.user).select_related("document").filter(pk=pk).first()
+        return uploads.waiting_for(request.user).filter(pk=pk).first()
 
     def _gone(self, request):
         messages.error(request, str(uploads.NotWaiting()))
@@ -204,26 +209,41 @@ class ImportRecordAdmin(ReadOnlyAdmin):
         record = self.get_object(request, unquote(object_id))
         if record is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
-        context = {**_shown(Report.from_json(record.report)), **_asked(record), "record": record}
+        context = {**_shown(_read(request, record)), **_asked(record), "record": record}
         return self._page(request, "record", record.file_name, **context)
 
     def refused_of_upload(self, request, pk):
         upload = self._waiting(request, pk)
         return self._gone(request) if upload is None else self._refused_rows(request, upload)
 
+    def flagged_of_upload(self, request, pk):
+        upload = self._waiting(request, pk)
+        return self._gone(request) if upload is None else self._flagged_rows(request, upload)
+
     def refused_of_record(self, request, pk):
         return self._refused_rows(request, self._readable(request, pk))
 
+    def flagged_of_record(self, request, pk):
+        return self._flagged_rows(request, self._readable(request, pk))
+
     def _refused_rows(self, request, source: Upload | ImportRecord):
-        refused = Report.from_json(source.report).refused
+        refused = _read(request, source).refused
+        return self._rows(request, source, refused, refusals.REFUSED, "refus")
+
+    def _flagged_rows(self, request, source: Upload | ImportRecord):
+        flagged = _read(request, source).flagged
+        return self._rows(request, source, flagged, refusals.FLAGGED, "a_verifier")
+
+    def _rows(self, request, source: Upload | ImportRecord, findings, verdict, prefix):
+        kept = source if isinstance(source, Upload) else source.document
         stream = BytesIO()
         try:
-            with uploads.file_of(source.document, source.file_name) as path:
-                refusals.write_refused_rows(path, refused, stream)
+            with uploads.file_of(kept, source.file_name) as path:
+                refusals.write_rows(path, findings, stream, verdict)
         except UNUSABLE as error:
             return self._unusable(request, error)
         stream.seek(0)
-        name = f"refus_{Path(source.file_name).stem}.xlsx"
+        name = f"{prefix}_{Path(source.file_name).stem}.xlsx"
         return FileResponse(
             stream, as_attachment=True, filename=name, content_type=refusals.CONTENT_TYPE
         )
@@ -259,6 +279,11 @@ class ImportRecordAdmin(ReadOnlyAdmin):
             **context,
         }
         return TemplateResponse(request, f"admin/entsvc/import_{name}.html", context)
+
+
+def _read(request, source: Upload | ImportRecord) -> Report:
+    """Return what the account may read of a report: nothing of the issuers of others."""
+    return Report.from_json(source.report).seen_by(uploads.issuers_of(request.user))
 
 
 def _shown(report: Report) -> dict[str, Any]:

@@ -38,8 +38,10 @@ class Migration(migrations.Migration):
                 ('options', models.JSONField(blank=True, default=dict, verbose_name='options')),
                 ('actor', models.CharField(max_length=150, verbose_name='auteur')),
                 ('at', models.DateTimeField(auto_now_add=True, verbose_name='date')),
-                ('report', models.JSONField(verbose_name="compte rendu")),
-                ('document', models.ForeignKey(on_delete=django.db.models.deletion.RESTRICT, to='entsvc.storeddocument', verbose_name='contenu')),
+                ('report', models.JSONField(verbose_name='compte rendu')),
+                ('path', models.CharField(max_length=200, unique=True, verbose_name='emplacement')),
+                ('sha256', models.CharField(max_length=64, verbose_name='empreinte SHA-256')),
+                ('size', models.PositiveIntegerField(verbose_name='taille (octets)')),
             ],
             options={
                 'verbose_name': 'fichier à confirmer',

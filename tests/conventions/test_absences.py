@@ -35,6 +35,8 @@ def load(tmp_path, *, perimeter="departement:31", issuers=None, dry_run=False):
     options = {"perimeter": parse_perimeter(perimeter), "as_of": DAY}
     path = write_rows(tmp_path / "annuaire.csv", row())
     report = run_import(IMPORTER, path, dry_run=dry_run, actor="essai", options=options, issuers=issuers)
+    assert all(f.issuer for f in report.flagged if "inscrite" in f.message)
+    assert not any(f.issuer for f in report.flagged if "inscrite" not in f.message)
     return [f.message for f in report.flagged if "inscrite" in f.message]
 
 

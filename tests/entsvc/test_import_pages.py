@@ -1,5 +1,6 @@
 """The pages of imports: send a file, read what it would do, confirm or abandon, look back."""
 
+import datetime as dt
 import io
 
 import openpyxl
@@ -7,9 +8,10 @@ import pytest
 from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
+from django.utils import timezone
 
 from entsvc import documents, forms
-from entsvc.importing import IMPORTERS, Importer, Layout, Option, Report
+from entsvc.importing import IMPORTERS, REMARKS, Importer, Layout, Option, Report
 from entsvc.models import ImportRecord, StoredDocument, Upload
 from invoicing.roles import create_groups
 from members.models import Member, User
@@ -209,6 +211,30 @@ def test_more_rows_than_a_page_shows_are_counted_and_all_downloaded(gestionnaire
     assert len(cells(gestionnaire.get(url("preview_refused", Upload.objects.get().pk)))) == 131
 
 
+def test_rows_to_check_are_downloaded_before_and_after(gestionnaire):
+    sent = send(gestionnaire, f"{ONE};Un;commune")
+    preview = gestionnaire.get(sent.url)
+    before = gestionnaire.get(url("preview_flagged", Upload.objects.get().pk))
+    gestionnaire.post(sent.url)
+    record = ImportRecord.objects.get()
+    after = gestionnaire.get(url("flagged", record.pk))
+    for page, download in ((preview, before), (gestionnaire.get(url("change", record.pk)), after)):
+        assert "À vérifier (XLSX)" in words(page)
+        assert 'a_verifier_membres.xlsx"' in download["Content-Disposition"]
+        header, row = cells(download)
+        assert header == ["siret", "nom", "type", "motif à vérifier"]
+        assert row[:3] == [ONE, "Un", "commune"]
+
+
+def test_files_of_long_ago_are_forgotten_when_another_is_sent(gestionnaire):
+    send(gestionnaire, f"{ONE};Un;commune")
+    Upload.objects.update(at=timezone.now() - dt.timedelta(days=31))
+    gestionnaire.get(url("try", *MEMBERS))
+    assert Upload.objects.count() == 1
+    send(gestionnaire, f"{TWO};Deux;commune", name="autre.csv")
+    assert Upload.objects.get().file_name == "autre.csv"
+
+
 def test_what_a_file_says_is_shown_as_text(gestionnaire):
     sent = send(gestionnaire, "<script>alert(1)</script>;Un;commune", name="<b>.csv")
     assert "<script>alert" not in gestionnaire.get(sent.url).content.decode()
@@ -305,7 +331,7 @@ def test_an_account_without_any_right_opens_nothing(client, gestionnaire):
     imported(client, f"{ONE};Un;commune")
     record = ImportRecord.objects.get()
     client.force_login(User.objects.create(username="nul", is_staff=True))
-    for page in ("change", "refused", "file"):
+    for page in ("change", "refused", "flagged", "file"):
         assert client.get(url(page, record.pk)).status_code == 403
     assert client.get(url("changelist")).status_code == 403
 
@@ -353,6 +379,29 @@ def test_the_history_of_what_belongs_to_an_issuer_is_for_its_author(client, gest
     assert client.get(url("changelist")).context["cl"].result_count == 0
     client.force_login(account("admin"))
     assert client.get(url("file", record.pk)).status_code == 200
+
+
+def test_an_account_reads_nothing_of_the_issuers_of_others(client, gestionnaire, monkeypatch):
+    mine = User.objects.get(username="gestionnaire").issuers.get()
+    other = IssuerFactory(code="AUTRE")
+
+    def remark(job):
+        for issuer in (mine, other):
+            job.report.flag(None, "siret", issuer.code, f"Titre de {issuer.code}.", issuer=issuer.pk)
+
+    monkeypatch.setitem(REMARKS, "membres", [remark])
+    client.force_login(account("admin"))
+    imported(client, f"{ONE};Un;commune")
+    record = ImportRecord.objects.get()
+    client.force_login(User.objects.get(username="gestionnaire"))
+    seen = [words(client.get(url("change", record.pk)))]
+    seen.append(str(cells(client.get(url("flagged", record.pk)))))
+    for said in seen:
+        assert f"Titre de {mine.code}." in said
+        assert "Titre de AUTRE." not in said
+    client.force_login(User.objects.get(username="admin"))
+    assert "Titre de AUTRE." in words(client.get(url("change", record.pk)))
+    assert "AUTRE" in str(cells(client.get(url("flagged", record.pk))))
 
 
 def test_the_history_of_agreements_is_not_shared():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from entsvc.cells import RowError, parse_count, parse_date
 from entsvc.changes import plan_changes, write
-from entsvc.importing import Importer, Layout, run_import
+from entsvc.importing import REMARKS, Importer, Layout, run_import
 from entsvc.models import ImportRecord, JournalEntry
 from entsvc.tabular import UnreadableFile
 from members.models import Member
@@ -53,10 +53,10 @@ ONE, TWO, THREE = (valid_siret(number) for number in (1, 2, 3))
 
 @pytest.fixture
 def imported(tmp_path, db):
-    def run(*lines, dry_run=False):
+    def run(*lines, dry_run=False, importer=IMPORTER):
         path = tmp_path / "essai.csv"
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return run_import(IMPORTER, path, dry_run=dry_run, actor="essai")
+        return run_import(importer, path, dry_run=dry_run, actor="essai")
 
     return run
 
@@ -95,6 +95,33 @@ def test_findings_come_in_the_order_of_the_lines(imported):
     )
     assert [finding.line for finding in report.refused] == [2, 3, 5, 6]
     assert [finding.line for finding in report.flagged] == sorted(f.line for f in report.flagged)
+
+
+def test_what_the_rooms_above_say_comes_before_the_rest(imported, monkeypatch):
+    def remark(job):
+        job.report.flag(3, "nom", "", "Titre émis.")
+        job.report.flag(None, "nom", "", "Inscrite.")
+
+    def apply_and_flag(records, job):
+        for line in (None, 2):
+            job.report.flag(line, "nom", "", "À voir.")
+
+    monkeypatch.setitem(REMARKS, IMPORTER.name, [remark])
+    noisy = Importer(**{**vars(IMPORTER), "apply": apply_and_flag})
+    report = imported("siret;nom", f"{ONE};Un", importer=noisy)
+    assert [(f.line, f.message) for f in report.flagged] == [
+        (None, "Inscrite."), (3, "Titre émis."), (None, "À voir."), (2, "À voir."),
+    ]  # fmt: skip
+
+
+def test_an_import_that_only_moves_leaves_its_history(imported):
+    def apply_and_move(records, job):
+        job.report.moved += 1
+
+    mover = Importer(**{**vars(IMPORTER), "apply": apply_and_move})
+    for _ in range(2):
+        imported("siret;nom", f"{ONE};Un", importer=mover)
+    assert ImportRecord.objects.count() == 2
 
 
 def test_a_row_refused_is_refused_once_and_no_twin_of_it_is_said(imported):

@@ -181,6 +181,23 @@ def test_a_long_file_in_windows_1252_is_read_to_its_end(table):
     assert (len(read.rows), read.rows[-1].values["nom"]) == (200_001, "é")
 
 
+@pytest.mark.parametrize("name", ["envoi.csv", "envoi.json"])
+@pytest.mark.parametrize("mixed", ["école", "l’été", "À vérifier"])
+def test_a_file_in_two_encodings_is_refused_with_the_line_that_differs(table, name, mixed):
+    with pytest.raises(UnreadableFile, match=f"{name}, ligne 3 : .* UTF-8"):
+        table(f"nom\n{mixed}\n".encode() + "Thônes\n".encode("cp1252") + b"fin\n", name)
+
+
+def test_accents_encoded_twice_are_refused_beside_others_in_windows_1252(table):
+    with pytest.raises(UnreadableFile, match="ligne 1"):
+        table("numéro;nom\n1;Ã©cole\n".encode("cp1252"))
+
+
+def test_a_file_in_windows_1252_keeps_its_capitals_and_its_signs(table):
+    read = table("nom;n\nSÃO JOÃO;n°\u00a01 – l’Œuf\n".encode("cp1252"))
+    assert values(read) == [{"nom": "SÃO JOÃO", "n": "n°\u00a01 – l’Œuf"}]
+
+
 @pytest.mark.parametrize("separator", [",", "\t"])
 def test_another_separator_is_refused_with_the_right_one(table, separator):
     with pytest.raises(UnreadableFile, match="points-virgules"):
@@ -192,9 +209,15 @@ def test_an_encoding_that_is_neither_is_refused(table):
         table(b"a;b\n\x81\x8d;2\n")
 
 
-def test_quotes_never_closed_are_refused_with_the_line(table):
-    with pytest.raises(UnreadableFile, match="ligne 3"):
-        table('a;b\n1;2\n"3;4\n')
+@pytest.mark.parametrize("broken", ['"3;4', '"3"x;4'])
+def test_quotes_never_closed_are_refused_with_the_line(table, broken):
+    with pytest.raises(UnreadableFile, match=r"ligne 3 : guillemets mal fermés\.$"):
+        table(f"a;b\n1;2\n{broken}\n")
+
+
+def test_a_cell_too_long_is_refused_with_the_line(table):
+    with pytest.raises(UnreadableFile, match="ligne 2 : une case dépasse 131.072 caractères"):
+        table(f"a;b\n1;{'x' * 140_000}\n")
 
 
 def test_a_file_that_does_not_exist_is_refused(tmp_path):
@@ -287,6 +310,99 @@ def test_a_workbook_whose_xml_declares_entities_is_refused(tmp_path, encoding):
         read_table(bomb)
 
 
+CONTENT_TYPES = """<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">
+<Override PartName="/xl/workbook.xml"
+ ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/></Types>"""
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+RELATIONS = f"""<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">
+<Relationship Id="r1" Type="{OFFICE}/%s" Target="%s"/></Relationships>"""
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+
+
+def sheet(path, data):
+    """Write the workbook whose first sheet holds these rows of XML, as another program would."""
+    book = (
+        f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets><sheet name="Un" sheetId="1" r:id="r1"/>'
+        "</sheets></workbook>"
+    )
+    return zipped(
+        path,
+        {
+            "[Content_Types].xml": CONTENT_TYPES,
+            "_rels/.rels": RELATIONS % ("officeDocument", "xl/workbook.xml"),
+            "xl/_rels/workbook.xml.rels": RELATIONS % ("worksheet", "worksheets/sheet1.xml"),
+            "xl/workbook.xml": book,
+            "xl/worksheets/sheet1.xml": (
+                f'<worksheet xmlns="{MAIN}"><sheetData>{data}</sheetData></worksheet>'
+            ),
+        },
+    )
+
+
+def cell(text, at=""):
+    return f'<c{at and f" r={chr(34)}{at}{chr(34)}"} t="inlineStr"><is><t>{text}</t></is></c>'
+
+
+HEAD = f'<row r="1">{cell("uai", "A1")}{cell("nom", "B1")}</row>'
+FAR, WORDS = "v", ("uai", "x")
+
+
+@pytest.mark.parametrize(
+    "stray",
+    [
+        f'<row r="1048576">{cell(FAR, "XFD1048576")}</row>',
+        f"<row>{cell(FAR, 'XFD1048576')}</row>",
+        f'<row r="3">{cell(FAR, "xfd1048576")}</row>',
+        f'<row r="1048576">{cell(FAR) * 30}</row>',
+        f'<row r="9">{cell(FAR, "XFD9")}</row><row r="1048576">{cell(FAR)}</row>',
+        '<row r="4"><c  s = "1>"\n r=\'XFD1048576\'><v>1</v></c></row>',
+        f'<row r="4"><c {" " * 200_000} r="XFD1048576"><v>1</v></c></row>',
+        '<row r="4"><c r="AAAAAAA4"><v>1</v></c></row>',
+        f'<row r="4"><c r="A{"9" * 5000}"><v>1</v></c></row>',
+    ],
+)
+@pytest.mark.parametrize("chunk", [64, tabular.CHUNK])
+def test_a_cell_absurdly_far_from_the_table_is_refused(tmp_path, monkeypatch, stray, chunk):
+    path = sheet(tmp_path / "loin.xlsx", HEAD + stray)
+    assert path.stat().st_size < 3000
+    monkeypatch.setattr(tabular, "CHUNK", chunk)
+    with pytest.raises(UnreadableFile, match="loin.xlsx .* supprimez"):
+        read_table(path)
+
+
+@pytest.mark.parametrize(
+    ("stray", "line"),
+    [
+        (f'<row r="90000">{cell(FAR, "B90000")}</row>', 90_000),
+        (f"<row>{cell(FAR)}{cell(FAR)}</row>", 2),
+        (f"<row>{cell(FAR * 200_000)}</row>", 2),
+        (f'<row r="5">{cell(FAR, "A5")}</row><row r="1048576"><c r="XFD1048576" s="1"/></row>', 5),
+    ],
+)
+def test_a_cell_far_within_reason_without_reference_or_empty_is_read(tmp_path, stray, line):
+    rows = list(read_table(sheet(tmp_path / "pres.xlsx", HEAD + stray)).rows)
+    assert [row.line for row in rows] == [line]
+
+
+def test_a_table_is_measured_from_the_corner_that_its_reader_fills_from(tmp_path):
+    near, far = (
+        "".join(
+            f'<row r="{row + n}">{cell(word, f"XFC{row + n}")}</row>' for n, word in enumerate(WORDS)
+        )
+        for row in (1, 100_000)
+    )
+    assert values(read_table(sheet(tmp_path / "coin.xlsx", near))) == [{"uai": "x"}]
+    with pytest.raises(UnreadableFile, match="supprimez"):
+        read_table(sheet(tmp_path / "coin.xlsx", far))
+
+
+@pytest.mark.parametrize("column", ["A", "B", "D"])
+def test_a_workbook_with_a_character_that_no_database_keeps_is_refused(tmp_path, column):
+    rows = f'{HEAD}<row r="2">{cell("x_x0000_y", f"{column}2")}</row>'
+    with pytest.raises(UnreadableFile, match="nul.xlsx, ligne 2 : caractère illisible, reprenez"):
+        list(read_table(sheet(tmp_path / "nul.xlsx", rows)).rows)
+
+
 # JSON.
 
 
@@ -307,8 +423,8 @@ def test_a_list_of_objects_inside_an_object_gives_a_row_for_each(table):
     read = table(json.dumps(epcis), "epci.json")
     assert [(row.line, row.values["code"], row.values["membres_code"]) for row in read.rows] == [
         (1, "200000172", "74042"),
-        (1, "200000172", "74049"),
-        (2, "2", ""),
+        (2, "200000172", "74049"),
+        (3, "2", ""),
     ]
 
 
@@ -324,6 +440,14 @@ def test_a_json_with_characters_that_no_database_keeps_is_refused(table, content
         list(table(content, "fichier.json"))
 
 
-def test_a_json_nested_beyond_measure_is_refused(table):
-    with pytest.raises(UnreadableFile, match="JSON lisible"):
-        table("[" * 200_000, "fichier.json")
+@pytest.mark.parametrize(
+    ("content", "where"),
+    [
+        ('[{"a": 1},\n{"a" 2}]', "ligne 2, colonne 6"),
+        ("[" * 200_000, "trop de listes les unes dans les autres"),
+        (f'[{{"a": {"9" * 5000}}}]', "un nombre trop long"),
+    ],
+)
+def test_a_json_that_cannot_be_read_is_refused_with_what_is_wrong(table, content, where):
+    with pytest.raises(UnreadableFile, match=rf"n'est pas un JSON lisible \({where}\)\.$"):
+        table(content, "fichier.json")

@@ -1,15 +1,19 @@
 """A file sent by an account: tried, confirmed once, abandoned; its refused rows given back."""
 
+import datetime as dt
 import io
 import json
 
 import openpyxl
 import pytest
+from django.core.files.storage import default_storage
+from django.utils import timezone
 
 from entsvc import uploads
+from entsvc.documents import CorruptDocument
 from entsvc.importing import IMPORTERS, LOCK, Finding, Importer, Layout, Option, Report, run_import
 from entsvc.models import ImportRecord, JournalEntry, StoredDocument, Upload
-from entsvc.refusals import REASON, write_refused_rows
+from entsvc.refusals import FLAGGED, REFUSED, write_rows
 from entsvc.tabular import UnreadableFile, read_table
 from members.models import Member, User
 from tests.factories import IssuerFactory, MemberFactory, valid_siret
@@ -85,12 +89,80 @@ def test_a_click_that_arrives_while_the_first_is_importing_writes_nothing(admin,
     assert not ImportRecord.objects.exists()
 
 
+def test_a_click_whose_file_the_first_has_just_taken_is_told_so(admin, monkeypatch):
+    upload = tried(admin, f"{ONE};Un;commune")
+
+    def first_click_ends_meanwhile(kept):
+        Upload.objects.all().delete()
+        raise CorruptDocument("Le fichier est absent.")
+
+    monkeypatch.setattr(uploads.documents, "read", first_click_ends_meanwhile)
+    with pytest.raises(uploads.NotWaiting):
+        uploads.confirm(upload, user=admin)
+
+
 def test_a_file_is_abandoned_once_and_leaves_no_row(admin):
     upload = tried(admin, f"{ONE};Un;commune")
     uploads.abandon(upload)
     assert not Upload.objects.exists()
     with pytest.raises(uploads.NotWaiting):
         uploads.abandon(upload)
+
+
+def test_a_file_only_tried_is_no_stored_document_and_goes_when_abandoned(
+    admin, django_capture_on_commit_callbacks
+):
+    upload = tried(admin, f"{ONE};Un;commune")
+    assert upload.path.startswith("uploads/")
+    assert upload.size == default_storage.size(upload.path)
+    assert not StoredDocument.objects.exists()
+    with django_capture_on_commit_callbacks(execute=True):
+        uploads.abandon(upload)
+    assert not default_storage.exists(upload.path)
+    assert not StoredDocument.objects.exists()
+
+
+def test_a_confirmed_file_becomes_a_stored_document(admin, django_capture_on_commit_callbacks):
+    upload = tried(admin, f"{ONE};Un;commune")
+    with django_capture_on_commit_callbacks(execute=True):
+        record = uploads.confirm(upload, user=admin)
+    assert (record.document.sha256, record.document.size) == (upload.sha256, upload.size)
+    assert not default_storage.exists(upload.path)
+
+
+def test_a_plan_that_changed_stores_no_document_yet(admin):
+    upload = tried(admin, f"{ONE};Un;commune")
+    MemberFactory(siret=ONE, name="Autre")
+    with pytest.raises(uploads.PlanChanged):
+        uploads.confirm(upload, user=admin)
+    assert default_storage.exists(upload.path)
+    assert not default_storage.exists(f"documents/{upload.sha256[:2]}/{upload.sha256[2:4]}")
+
+
+@pytest.mark.parametrize("content", [b"siret;nom;type\n", None])
+def test_a_tried_file_changed_or_lost_meanwhile_is_not_imported(admin, content):
+    upload = tried(admin, f"{ONE};Un;commune")
+    default_storage.delete(upload.path)
+    if content is not None:
+        with default_storage.open(upload.path, "wb") as stream:
+            stream.write(content)
+    with pytest.raises(CorruptDocument):
+        uploads.confirm(upload, user=admin)
+    assert not Member.objects.exists()
+
+
+def test_files_waiting_for_more_than_thirty_days_are_forgotten(
+    admin, django_capture_on_commit_callbacks
+):
+    old, recent = (tried(admin, f"{siret};Un;commune") for siret in (ONE, TWO))
+    now = timezone.now()
+    Upload.objects.filter(pk=old.pk).update(at=now - dt.timedelta(days=31))
+    Upload.objects.filter(pk=recent.pk).update(at=now - dt.timedelta(days=29))
+    with django_capture_on_commit_callbacks(execute=True):
+        uploads.forget_old(now)
+    assert Upload.objects.get() == recent
+    assert not default_storage.exists(old.path)
+    assert default_storage.exists(recent.path)
 
 
 def test_a_plan_that_changed_since_it_was_shown_is_shown_again_and_not_applied(admin):
@@ -122,6 +194,15 @@ def test_the_same_plan_is_the_same_counts_for_the_same_rows():
     one.refuse(3, "siret", "x", "Faux.")
     assert one.plan() != other.plan()
     assert Report("a", absent=1).plan() != Report("a").plan()
+    assert Report("a", moved=1).plan() != Report("a").plan()
+
+
+def test_what_else_is_written_is_a_change_and_is_counted():
+    report = Report("a", moved=2)
+    assert report.changes
+    assert ("autres changements", 2) in report.counts()
+    assert report.as_json()["moved"] == 2
+    assert "autres changements" not in dict(Report("a").counts())
 
 
 def test_what_a_complete_file_no_longer_names_is_counted_only_when_there_is_some():
@@ -134,7 +215,26 @@ def test_a_report_is_read_back_as_it_was_kept():
     report = Report("a", rows=3, created=1, skipped=1, dry_run=True)
     report.refuse(2, "siret", "x", "Faux.")
     report.flag(None, "uai", "", "Absente.")
-    assert Report.from_json(json.loads(json.dumps(report.as_json()))) == report
+    report.flag(4, "eleves", "", "Titre émis.", issuer=3)
+    assert Report.from_json(json.loads(json.dumps(report.to_keep()))) == report
+
+
+def test_the_document_of_commands_does_not_say_which_issuer_a_finding_concerns():
+    report = Report("a")
+    report.refuse(2, "siret", "x", "Faux.")
+    report.flag(4, "eleves", "", "Titre émis.", issuer=3)
+    document = report.as_json()
+    for finding in document["refused"] + document["flagged"]:
+        assert set(finding) == {"line", "field", "value", "message"}
+
+
+def test_an_account_reads_the_findings_of_its_issuers_and_of_none():
+    report = Report("a", rows=3)
+    for issuer in (None, 1, 2):
+        report.flag(2, "eleves", str(issuer), "À voir.", issuer=issuer)
+    assert [finding.value for finding in report.seen_by(frozenset({2})).flagged] == ["None", "2"]
+    assert report.seen_by(None) == report
+    assert len(report.flagged) == 3
 
 
 @pytest.mark.parametrize(
@@ -198,7 +298,7 @@ def test_an_account_is_limited_to_its_issuers(admin):
 
 def refused_rows(path, *findings):
     stream = io.BytesIO()
-    write_refused_rows(path, [Finding(*finding) for finding in findings], stream)
+    write_rows(path, [Finding(*finding) for finding in findings], stream, REFUSED)
     sheet = openpyxl.load_workbook(stream).active
     return [[cell or "" for cell in row] for row in sheet.iter_rows(values_only=True)], stream
 
@@ -216,12 +316,12 @@ def source(tmp_path):
 def test_refused_rows_keep_their_titles_and_zeros_and_say_why(source):
     path = source("Code postal;Nom;\n01000;Un\n02000;Deux\n")
     rows, _ = refused_rows(path, (3, "nom", "Deux", "Faux."))
-    assert rows == [["Code postal", "Nom", REASON], ["02000", "Deux", "nom « Deux » : Faux."]]
+    assert rows == [["Code postal", "Nom", REFUSED.reason], ["02000", "Deux", "nom « Deux » : Faux."]]
 
 
 def test_a_row_refused_for_several_reasons_comes_once_with_all_of_them(source):
     path = source("a;b\n1;2\n")
-    rows, _ = refused_rows(path, (2, "a", "1", "Faux."), (2, "b", "", "Vide."), (None, "c", "", "Rien."))
+    rows, _ = refused_rows(path, (2, "a", "1", "Faux."), (2, "b", "", "Vide."))
     assert rows[1:] == [["1", "2", "a « 1 » : Faux. ; b : Vide."]]
 
 
@@ -237,7 +337,7 @@ def test_a_file_of_refused_rows_that_comes_back_has_one_column_of_reasons(source
     again = tmp_path / "refus.xlsx"
     again.write_bytes(stream.getvalue())
     rows, _ = refused_rows(again, (2, "b", "2", "Encore."))
-    assert rows == [["a", "b", REASON], ["1", "2", "b « 2 » : Encore."]]
+    assert rows == [["a", "b", REFUSED.reason], ["1", "2", "b « 2 » : Encore."]]
 
 
 def test_a_row_too_wide_stays_too_wide_until_it_is_mended(source, tmp_path):
@@ -250,7 +350,27 @@ def test_a_row_too_wide_stays_too_wide_until_it_is_mended(source, tmp_path):
 def test_refused_objects_of_a_json_file_are_given_back_as_rows(source):
     path = source('[{"code": "01", "noms": ["a", "b"]}, {"code": "02"}]', "source.json")
     rows, _ = refused_rows(path, (1, "code", "01", "Faux."))
-    assert rows == [["code", "noms", REASON], ["01", "a b", "code « 01 » : Faux."]]
+    assert rows == [["code", "noms", REFUSED.reason], ["01", "a b", "code « 01 » : Faux."]]
+
+
+def test_only_the_refused_row_of_a_nested_object_is_given_back(source):
+    path = source('[{"code": "1", "membres": [{"siren": "a"}, {"siren": "b"}]}]', "source.json")
+    rows, _ = refused_rows(path, (2, "membres_siren", "b", "Faux."))
+    assert rows[1:] == [["1", "b", "membres_siren « b » : Faux."]]
+
+
+def test_flagged_rows_are_given_back_after_what_the_file_lacks(source):
+    path = source("UAI;Nom;motif à vérifier\n1;Un;ancien\n2;Deux;ancien\n")
+    findings = [(3, "nom", "", "À voir."), (None, "uai", "0310001A", "Absente."), (None, "x", "y", "Z.")]
+    stream = io.BytesIO()
+    write_rows(path, [Finding(*finding) for finding in findings], stream, FLAGGED)
+    sheet = openpyxl.load_workbook(stream).active
+    assert [[cell or "" for cell in row] for row in sheet.iter_rows(values_only=True)] == [
+        ["UAI", "Nom", "motif à vérifier"],
+        ["0310001A", "", "uai « 0310001A » : Absente."],
+        ["", "", "x « y » : Z."],
+        ["2", "Deux", "nom : À voir."],
+    ]
 
 
 def test_refused_rows_once_mended_are_imported_as_they_are(admin, tmp_path):
@@ -258,7 +378,7 @@ def test_refused_rows_once_mended_are_imported_as_they_are(admin, tmp_path):
     record = uploads.confirm(upload, user=admin)
     stream = io.BytesIO()
     with uploads.file_of(record.document, record.file_name) as path:
-        write_refused_rows(path, Report.from_json(record.report).refused, stream)
+        write_rows(path, Report.from_json(record.report).refused, stream, REFUSED)
     book = openpyxl.load_workbook(stream)
     assert book.active["A2"].value == TWO
     book.active["B2"] = "Deux"
