@@ -5,6 +5,7 @@ which the annuaire or the list of members completes. Nothing can be issued on it
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 
 from entsvc.changes import Plan, in_batches, write
 from entsvc.importing import Report
@@ -24,19 +25,25 @@ def pending_schools(lines: dict[str, int], report: Report) -> dict[str, School]:
 def pending_members(lines: dict[str, int], report: Report) -> dict[str, Member]:
     """Return the members of {siret: line}, creating and flagging those not known yet.
 
-    A member known by its SIREN, without SIRET or with one that was only proposed, takes the SIRET named
-    here, still to be verified: it stays one member.
+    A SIRET named by a signed agreement is a fact: it is sure, be it the one that was proposed. The
+    only member of its SIREN, without SIRET or with another one that was only proposed, takes it: it
+    stays one member.
     """
     known = {}
     for batch in in_batches(lines):
         known |= Member.objects.in_bulk(batch, field_name="siret")
-    completed = _with_proposed_siret([siret for siret in lines if siret not in known])
-    for siret, member in completed.items():
+    changed = [member for member in known.values() if member.siret_to_verify]
+    for siret, member in _with_proposed_siret(lines, known).items():
         old = f"le SIRET proposé {member.siret}" if member.siret else "l'absence de SIRET"
-        report.flag(lines[siret], "siret", siret, f"{member} : remplace {old}, à vérifier.")
-        member.siret, member.siret_to_verify = siret, True
-    write(Plan(update=list(completed.values())), Member, ["siret", "siret_to_verify"])
-    known |= completed
+        message = f"{member} : remplace {old}, d'après la convention."
+        report.flag(lines[siret], "siret", siret, message)
+        member.siret = siret
+        known[siret] = member
+        changed.append(member)
+    for member in changed:
+        member.siret_to_verify = False
+    write(Plan(update=changed), Member, ["siret", "siret_to_verify"])
+    report.moved += len(changed)
     missing = [siret for siret in lines if siret not in known]
     for siret in missing:
         report.flag(lines[siret], "siret", siret, "Membre inconnu : importez ou saisissez-le.")
@@ -44,19 +51,20 @@ def pending_members(lines: dict[str, int], report: Report) -> dict[str, Member]:
     return {**known, **{member.siret: member for member in created}}
 
 
-def _with_proposed_siret(sirets: list[str]) -> dict[str, Member]:
-    """Return, for each SIRET, the only member of its SIREN when none of its SIRET is sure yet.
+def _with_proposed_siret(sirets: Iterable[str], known: Mapping[str, Member]) -> dict[str, Member]:
+    """Return, for each SIRET not known, the only member of its SIREN when its own SIRET is not sure.
 
     Two establishments of a SIREN name two members: nobody can tell which of them is the one known.
     """
     mentions = Counter(siret[:9] for siret in sirets)
+    alone = [siret for siret in sirets if siret not in known and mentions[siret[:9]] == 1]
     found = defaultdict(list)
-    for batch in in_batches(mentions):
+    for batch in in_batches(siret[:9] for siret in alone):
         for member in Member.objects.filter(siren__in=batch, successor=None).order_by("pk"):
             found[member.siren].append(member)
-    only = {siret: found[siret[:9]] for siret in sirets if mentions[siret[:9]] == 1}
+    candidates = {siret: found[siret[:9]] for siret in alone}
     return {
         siret: members[0]
-        for siret, members in only.items()
+        for siret, members in candidates.items()
         if len(members) == 1 and (not members[0].siret or members[0].siret_to_verify)
     }

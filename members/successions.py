@@ -38,7 +38,8 @@ def known_successors() -> dict[int, int]:
 def mark_mergers(on: date, report: Report) -> None:
     """Name the successor of the communes whose code is now part of another's.
 
-    What staff said of a succession stays. The commune leaves its EPCI the day before.
+    What staff said of a succession stays. The commune leaves its EPCI the day before; what began
+    that day or later is left, and flagged.
     """
     today = communes_of_today()
     merged = [
@@ -59,7 +60,8 @@ def mark_mergers(on: date, report: Report) -> None:
         message = f"{member} fait partie de {successor} : ses conventions restent à son nom."
         report.flag(None, "code_insee", member.insee_code, message)
     write(plan, Member, ["successor", "merged_on"])
-    _leave_epci([member.pk for member in plan.update], on)
+    report.moved += len(plan.update)
+    _leave_epci([member.pk for member in plan.update], on, report)
 
 
 def _members_of(codes: set[str]) -> dict[str, Member]:
@@ -69,9 +71,17 @@ def _members_of(codes: set[str]) -> dict[str, Member]:
     }
 
 
-def _leave_epci(members: list[int], on: date) -> None:
+def _leave_epci(members: list[int], on: date, report: Report) -> None:
     for batch in in_batches(members):
         rows = Membership.objects.filter(
-            commune__in=batch, body__kind=Member.Kind.EPCI, valid_to=None, valid_from__lt=on
+            commune__in=batch, body__kind=Member.Kind.EPCI, valid_to=None
         ).order_by("pk")
-        end(Membership, list(rows.values_list("pk", flat=True)), on)
+        ended = list(rows.filter(valid_from__lt=on).values_list("pk", flat=True))
+        end(Membership, ended, on)
+        report.moved += len(ended)
+        for row in rows.filter(valid_from__gte=on).select_related("body", "commune"):
+            message = (
+                f"Cette commune fusionnée est entrée dans {row.body} le {row.valid_from:%d/%m/%Y}, le "
+                "jour de la table ou plus tard : rien n'est changé, corrigez-le sur la page du membre."
+            )
+            report.flag(None, "siren_epci", str(row.commune), message)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
-from entsvc.cells import YES, RowError, checked, is_rounded, parse_date, required
-from entsvc.changes import plan_changes, write
+from entsvc.cells import NO, YES, RowError, checked, is_rounded, parse_date, required
+from entsvc.changes import in_batches, plan_changes, write
 from entsvc.importing import Flag, Importer, Job, Layout, Options, register
 from entsvc.tabular import Row, normalise
 from members import identifiers
@@ -49,6 +49,9 @@ STATES = {
     "A FERMER": "Établissement annoncé à la fermeture.",
     "A OUVRIR": "Établissement annoncé à l'ouverture : il n'est pas encore ouvert.",
 }
+# A workbook cell gives 2,17003E+13 as 21700300000000; no establishment is numbered 00000.
+ROUNDED_SIRET = re.compile(r"[0-9]{9}00000")
+ROUNDED = "Nombre arrondi par un tableur : reprenez la source."
 WRITTEN = [
     field.name
     for field in School._meta.concrete_fields
@@ -58,11 +61,16 @@ WRITTEN = [
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A checked row; `shared` when the annuaire says that several rows bear its UAI."""
+    """A checked row; `shared` when the annuaire says that several rows bear its UAI.
+
+    `answers_rpi` when it says whether the school is in a RPI, `doubtful` when its SIRET is no SIRET.
+    """
 
     line: int
     school: School
     shared: bool
+    answers_rpi: bool
+    doubtful: bool
 
 
 def parse(row: Row, flag: Flag, options: Options) -> Record:
@@ -76,7 +84,7 @@ def parse(row: Row, flag: Flag, options: Options) -> Record:
     departement = _warned("code_departement", values, flag, repairs.departement_code)
     commune = _commune_code(values, departement)
     opened_on = parse_date("date_ouverture", values.get("date_ouverture", ""))
-    siren_siret = _siren_siret(values.get("siren_siret", ""), flag)
+    siren_siret, doubtful = _siren_siret(values.get("siren_siret", ""), flag)
     if not sector:
         flag(SECTOR, "", "Secteur inconnu : sans lui, l'école bloquera son appel.")
     departement = departement or identifiers.departement_of(commune)
@@ -105,7 +113,13 @@ def parse(row: Row, flag: Flag, options: Options) -> Record:
         "rpi_disperse", values, flag, lambda text: repairs.rpi_code(text, departement=departement)
     )
     school.rpi = _rpi(values, school.rpi_code)
-    return Record(row.line, school, _says_yes("multi_uai", values))
+    return Record(
+        line=row.line,
+        school=school,
+        shared=_says_yes("multi_uai", values),
+        answers_rpi=_answers_rpi(values, school.rpi_code),
+        doubtful=doubtful,
+    )
 
 
 def apply(records: list[Record], job: Job) -> None:
@@ -115,7 +129,9 @@ def apply(records: list[Record], job: Job) -> None:
         if record.shared:
             message = "L'annuaire connaît plusieurs sites sous ce code : vérifiez le nom et l'adresse."
             job.report.flag(record.line, UAI, record.school.uai, message)
-    plan = plan_changes(School, "uai", (record.school for record in records), WRITTEN)
+    _keep_known_sirets(records)
+    answered = {record.school.uai: ("rpi", "rpi_code") for record in records if record.answers_rpi}
+    plan = plan_changes(School, "uai", (record.school for record in records), WRITTEN, answered)
     for school in (*plan.create, *plan.update):
         school.degree = school.degree or School.Degree.OTHER
     plan.count_in(job.report)
@@ -146,6 +162,15 @@ IMPORTER = register(
         options=perimeter.OPTIONS,
     )
 )
+
+
+def _keep_known_sirets(records: list[Record]) -> None:
+    """Let a wrong SIRET say nothing of the schools that have one: it never replaces it."""
+    doubtful = {record.school.uai: record.school for record in records if record.doubtful}
+    for batch in in_batches(doubtful):
+        known = School.objects.filter(uai__in=batch).exclude(siren_siret="")
+        for uai in known.order_by("pk").values_list("uai", flat=True):
+            doubtful[uai].siren_siret = ""
 
 
 def _warned(column: str, values: dict[str, str], flag: Flag, check: Callable[[str], str]) -> str:
@@ -217,6 +242,14 @@ def _rpi(values: dict[str, str], code: str) -> str:
     return School.Rpi.DISPERSED if code else ""
 
 
+def _answers_rpi(values: dict[str, str], code: str) -> bool:
+    """Tell whether the file has both columns of RPI and both are read: blank there is « none »."""
+    concentrated, dispersed = values.get("rpi_concentre"), values.get("rpi_disperse")
+    if concentrated is None or dispersed is None:
+        return False
+    return concentrated.lower() in YES | NO and bool(code or not dispersed)
+
+
 def _address(values: dict[str, str], flag: Flag) -> str:
     """Join the lines of an address, each once, but the one that repeats postal code and commune."""
     town = f"{values.get('code_postal', '')} {values.get('nom_commune', '')}"
@@ -231,18 +264,22 @@ def _same(line: str, town: str) -> bool:
     return [words.get(w, w) for w in normalise(line).split("_")] == normalise(town).split("_")
 
 
-def _siren_siret(text: str, flag: Flag) -> str:
+def _siren_siret(text: str, flag: Flag) -> tuple[str, bool]:
+    """Return the code and whether its key is wrong; refuse what a spreadsheet rounded, be it in full."""
+    code = re.sub(r"[\s.]", "", text)
     if is_rounded(text):
-        raise RowError("siren_siret", text, "Nombre arrondi par un tableur : reprenez la source.")
+        raise RowError("siren_siret", text, ROUNDED)
     if not text:
         flag("siren_siret", "", "SIRET absent.")
-        return ""
-    code = re.sub(r"[\s.]", "", text)
+        return "", False
     try:
-        return identifiers.check_siren(code) if len(code) == 9 else identifiers.check_siret(code)
+        check = identifiers.check_siren if len(code) == 9 else identifiers.check_siret
+        return check(code), False
     except ValueError as error:
+        if ROUNDED_SIRET.fullmatch(code):
+            raise RowError("siren_siret", text, ROUNDED) from error
         flag("siren_siret", text[:50], str(error))
-    return code if len(code) <= 14 else ""
+    return (code if len(code) <= 14 else ""), True
 
 
 def _state(text: str, flag: Flag) -> str:

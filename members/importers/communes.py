@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from entsvc.cells import RowError, checked, required
 from entsvc.changes import Plan, in_batches, write
 from entsvc.french import plural
-from entsvc.importing import Flag, Importer, Job, Layout, Options, register
+from entsvc.importing import Flag, Importer, Job, Layout, Options, Report, register
 from entsvc.tabular import Row
 from members import identifiers, successions
 from members.geography import communes_of_today
+from members.importers import mergers
 from members.importers.bodies import AS_OF, DEPARTEMENTS, Body, Tally, as_of, is_asked, keep
 from members.memberships import apply_moves
 from members.models import Commune, Member, Membership, School
@@ -95,15 +96,16 @@ def apply(records: list[Record], job: Job) -> None:
 
     A row is created when it brings a code or a member, updated when it changes one, or an EPCI.
     """
-    tally, on = Tally(), as_of(job.options)
-    records = _with_own_siren(_with_known_today(records, job), job)
-    _keep_codes(records, tally)
+    tally = Tally()
+    told = _with_own_siren(_with_known_today(records, job), job)
+    records = mergers.left_done(told, job)
+    _keep_codes(records, tally, job.report)
     members = _keep_members(records, tally, job)
     _join_epci(records, members, tally, job)
     _say_those_without_siren(records, job)
     _move_schools(job)
-    successions.mark_mergers(on, job.report)
-    tally.count((record.line for record in records), job.report)
+    successions.mark_mergers(as_of(job.options), job.report)
+    tally.count((record.line for record in told), job.report)
 
 
 IMPORTER = register(
@@ -191,7 +193,7 @@ def _with_own_siren(records: list[Record], job: Job) -> list[Record]:
     return kept
 
 
-def _keep_codes(records: list[Record], tally: Tally) -> None:
+def _keep_codes(records: list[Record], tally: Tally, report: Report) -> None:
     """Write the codes of the table, each once, then send to today's those that point to a former one."""
     lines, wanted = {}, {}
     for record, commune in _codes(records):
@@ -211,7 +213,7 @@ def _keep_codes(records: list[Record], tally: Tally) -> None:
                 plan.update.append(commune)
                 tally.changed.add(lines[commune.code])
         write(plan, Commune, CODE_FIELDS)
-    _follow_chains()
+    report.moved += _follow_chains()
 
 
 def _facts(commune: Commune) -> tuple:
@@ -219,10 +221,15 @@ def _facts(commune: Commune) -> tuple:
 
 
 def _codes(records: list[Record]) -> Iterator[tuple[Record, Commune]]:
-    """Give the codes of the table, communes of today first: the first word on a code is the good one."""
+    """Give the codes of the table, communes of today first: the first word on a code is the good one.
+
+    A part of a commune that is itself known as former is one of that of today.
+    """
+    told = {record.code for record in records if record.kind == Commune.Kind.TODAY}
+    former = {code: today for code, today in communes_of_today().items() if code not in told}
     for record in sorted(records, key=lambda record: PRECEDENCE.index(record.kind)):
         commune = Commune(code=record.code, name=record.name, kind=record.kind)
-        commune.today_id = record.today or None
+        commune.today_id = successions.last_successor(record.today, former) if record.today else None
         yield record, commune
     for record in records:
         for code in record.former:
@@ -230,14 +237,15 @@ def _codes(records: list[Record]) -> Iterator[tuple[Record, Commune]]:
             yield record, Commune(code=code, name=name, kind=Commune.Kind.FORMER, today_id=record.code)
 
 
-def _follow_chains() -> None:
-    """Send to the commune of today the codes whose own commune became part of another since."""
+def _follow_chains() -> int:
+    """Send to the commune of today the codes whose own commune became part of another; count them."""
     today = communes_of_today()
     late = Commune.objects.filter(today__today__isnull=False).order_by("code")
     rows = list(late)
     for commune in rows:
         commune.today_id = successions.last_successor(commune.today_id, today)
     write(Plan(update=rows), Commune, CODE_FIELDS)
+    return len(rows)
 
 
 def _keep_members(records: list[Record], tally: Tally, job: Job) -> dict[str, int]:
@@ -270,7 +278,10 @@ def _join_epci(records: list[Record], members: dict[str, int], tally: Tally, job
     """Create the EPCI of the table, and let each commune enter its own, leaving another."""
     joining = [record for record in records if record.epci_siren and record.siren in members]
     bodies = {r.epci_siren: Body(line=None, siren=r.epci_siren, name=r.epci_name) for r in joining}
-    epcis = keep(Member.Kind.EPCI, bodies.values(), job.report, Tally())
+    brought = Tally()
+    epcis = keep(Member.Kind.EPCI, bodies.values(), job.report, brought)
+    first = {r.epci_siren: r.line for r in reversed(joining)}
+    tally.changed |= {first[siren] for siren in brought.created | brought.changed}
     pairs = {(epcis[r.epci_siren], members[r.siren]): r for r in joining}
     moves = apply_moves(Membership, Member.Kind.EPCI, pairs, as_of(job.options), exclusive=True)
     tally.changed |= {pairs[pair].line for pair in moves.opened}
@@ -295,15 +306,22 @@ def _say_those_without_siren(records: list[Record], job: Job) -> None:
 
 
 def _move_schools(job: Job) -> None:
-    """Give the schools known under a former code that of the commune of today."""
+    """Give the schools known under a former code the code and the name of the commune of today."""
     today = communes_of_today()
+    names = dict(Commune.objects.filter(today=None).order_by("code").values_list("code", "name"))
     moved = 0
     for batch in in_batches(sorted(today)):
         schools = list(School.objects.filter(commune_code__in=batch).order_by("pk"))
         for school in schools:
             school.commune_code = today[school.commune_code]
-        write(Plan(update=schools), School, ["commune_code"])
+            school.commune_name = names[school.commune_code]
+        write(Plan(update=schools), School, ["commune_code", "commune_name"])
         moved += len(schools)
     if moved:
-        message = f"{plural(moved, 'école')} ramenées au code de leur commune d'aujourd'hui."
-        job.report.flag(None, "code_commune", "", message)
+        job.report.moved += moved
+        count = plural(
+            moved,
+            "école ramenée au code de sa commune d'aujourd'hui",
+            "écoles ramenées au code de leur commune d'aujourd'hui",
+        )
+        job.report.flag(None, "code_commune", "", f"{count}.")

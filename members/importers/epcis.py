@@ -1,8 +1,8 @@
 """How the table of EPCI becomes members, and dates which communes are part of them."""
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from entsvc.cells import checked, required
 from entsvc.changes import in_batches
@@ -12,6 +12,7 @@ from entsvc.tabular import Row, UnreadableFile
 from members import identifiers
 from members.importers.bodies import AS_OF, DEPARTEMENTS, Body, Tally, as_of, is_asked, keep
 from members.importers.communes import flag_late
+from members.importers.repairs import commune_code
 from members.memberships import apply_moves
 from members.models import Member, Membership
 
@@ -45,7 +46,7 @@ class Record:
 def parse_member(row: Row, flag: Flag, options: Options) -> Record | None:
     """Read an EPCI and one of its communes; None outside of the départements asked for."""
     values = row.values
-    code = checked("insee", _with_zero(values), identifiers.check_commune_code)
+    code = _commune_code(values)
     if not is_asked(code, options):
         return None
     return Record(
@@ -75,24 +76,24 @@ def apply(records: list[Record], job: Job) -> None:
     """Keep the EPCI, then let communes enter and leave them on the day of the table.
 
     A row is created when it brings an EPCI alone or a commune into one, updated when it completes
-    an EPCI or a commune.
+    an EPCI or a commune. Nothing ends in an EPCI, nor for a commune, that a refused row names.
     """
-    tally = Tally()
-    records = _in_one_epci(records, job)
+    tally, named = Tally(), _named_by_refused(job)
+    records = _in_one_epci(records, named, job)
     epcis = _keep_epcis(records, tally, job)
     with_commune = [record for record in records if record.commune_code]
     communes = _communes(with_commune, tally, job)
     pairs = {(epcis[r.siren], communes[r.commune_code]): r for r in with_commune}
-    listed = {record.siren for record in with_commune}
-    asked = _asked_communes(job.options)
+    complete = _complete(with_commune, named, job)
+    may_leave = _communes_that_may_leave(named, job.options)
     moves = apply_moves(
         Membership,
         Member.Kind.EPCI,
         pairs,
         as_of(job.options),
         exclusive=True,
-        complete=frozenset(epcis[siren] for siren in listed),
-        concerns=lambda commune: asked is None or commune in asked,
+        complete=frozenset(epcis[siren] for siren in complete),
+        concerns=may_leave,
     )
     tally.created |= {pairs[pair].key for pair in moves.opened}
     flag_late(job, ((_line(pair, pairs), _label(pair, pairs)) for pair in moves.late))
@@ -122,25 +123,94 @@ IMPORTER = register(
 )
 
 
-def _with_zero(values: dict[str, str]) -> str:
+def _commune_code(values: Mapping[str, str]) -> str:
     """Return the INSEE code with the zero a spreadsheet took off, when the département tells so."""
-    code, departement = values["insee"], values.get("dep_com", "")
-    restored = code.zfill(5)
-    sure = len(code) == 4 and departement and restored.startswith(departement.zfill(2))
-    return restored if sure else code
+    departement = values.get("dep_com", "")
+    departement = departement and departement.zfill(2)
+    return checked(
+        "insee",
+        values["insee"],
+        lambda text: commune_code(text, departement=departement, postal_code=""),
+    )
 
 
-def _in_one_epci(records: list[Record], job: Job) -> list[Record]:
-    """Refuse the communes that the table puts in several EPCI: none of them may silently win."""
+@dataclass
+class Named:
+    """What refused rows name all the same: EPCI, communes; `nothing` when one of them names neither."""
+
+    epcis: set[str] = field(default_factory=set)
+    communes: set[str] = field(default_factory=set)
+    nothing: bool = False
+
+    def add(self, siren: str, code: str) -> None:
+        """Note what a row names; a code too short may have lost its zero."""
+        siren_is_one, code_is_one = _passes(identifiers.check_siren, siren), False
+        for text in (code, code.zfill(5)):
+            if _passes(identifiers.check_commune_code, text):
+                self.communes.add(text)
+                code_is_one = True
+        if siren_is_one:
+            self.epcis.add(siren)
+        self.nothing = self.nothing or not (siren_is_one or code_is_one)
+
+
+def _passes(check: Callable[[str], str], text: str) -> bool:
+    try:
+        check(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _named_by_refused(job: Job) -> Named:
+    """Return what the rows refused so far name: those that can't be read, those given twice."""
+    named = Named()
+    for values in job.refused_rows:
+        named.add(values.get("siren", ""), values.get("insee", ""))
+    for key in job.refused_keys:
+        siren, _, code = key.partition(" ")
+        if code:
+            named.add(siren, code)
+    return named
+
+
+def _in_one_epci(records: list[Record], named: Named, job: Job) -> list[Record]:
+    """Refuse the communes that the table puts in several EPCI: none of them may silently win.
+
+    A commune that a refused row names too is refused: nobody can tell which row is right.
+    """
     counts = Counter(record.commune_code for record in records if record.commune_code)
+    elsewhere = frozenset(named.communes)
     kept = []
     for record in records:
         if counts[record.commune_code] > 1:
             message = f"Cette commune est dans {counts[record.commune_code]} EPCI de la table."
-            job.report.refuse(record.line, "insee", record.commune_code, message)
+        elif record.commune_code in elsewhere:
+            message = "Une autre ligne de cette commune est refusée : corrigez-la d'abord."
         else:
             kept.append(record)
+            continue
+        job.report.refuse(record.line, "insee", record.commune_code, message)
+        named.add(record.siren, record.commune_code)
     return kept
+
+
+def _complete(records: list[Record], named: Named, job: Job) -> set[str]:
+    """Return the SIREN of the EPCI that the table gives whole: a refused row makes its EPCI doubtful."""
+    listed = {record.siren for record in records}
+    if listed and named.nothing:
+        message = (
+            "Une ligne refusée ne dit ni son EPCI ni sa commune : aucune commune ne quitte son EPCI."
+        )
+        job.report.flag(None, "siren", "", message)
+        return set()
+    doubtful = sorted(listed & named.epcis)
+    if doubtful:
+        count = plural(len(doubtful), "EPCI", "EPCI")
+        shown = ", ".join(doubtful[:10]) + (" …" if len(doubtful) > 10 else "")
+        message = f"{count} avec une ligne refusée : aucune commune n'en sort ({shown})."
+        job.report.flag(None, "siren", "", message)
+    return listed - named.epcis
 
 
 def _keep_epcis(records: list[Record], tally: Tally, job: Job) -> dict[str, int]:
@@ -172,18 +242,30 @@ def _communes(records: list[Record], tally: Tally, job: Job) -> dict[str, int]:
     told = brought.created | brought.changed
     tally.changed |= {record.key for record in records if record.commune_siren in told}
     if brought.created:
-        count = plural(len(brought.created), "commune")
-        message = f"{count} sans SIRET, connues par cette seule table : importez la table des communes."
+        count = plural(
+            len(brought.created),
+            "commune sans SIRET, connue par cette seule table",
+            "communes sans SIRET, connues par cette seule table",
+        )
+        message = f"{count} : importez la table des communes."
         job.report.flag(None, "siren_membre", "", message)
     return {record.commune_code: keys[record.commune_siren] for record in records}
 
 
-def _asked_communes(options: Options) -> set[int] | None:
-    """Return the communes of the départements asked for, None for all."""
+def _communes_that_may_leave(named: Named, options: Options) -> Callable[[int], bool]:
+    """Tell the communes of the départements asked for, but those that a refused row names."""
+    held = {
+        key
+        for batch in in_batches(sorted(named.communes))
+        for key in Member.objects.filter(kind=Member.Kind.COMMUNE, insee_code__in=batch)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    }
     if not options.get("departements"):
-        return None
+        return lambda commune: commune not in held
     rows = Member.objects.filter(kind=Member.Kind.COMMUNE).order_by("pk").values_list("pk", "insee_code")
-    return {key for key, code in rows.iterator() if is_asked(code, options)}
+    asked = {key for key, code in rows.iterator() if is_asked(code, options)} - held
+    return lambda commune: commune in asked
 
 
 def _line(pair: tuple[int, int], pairs: dict[tuple[int, int], Record]) -> int | None:
@@ -195,8 +277,10 @@ def _label(pair: tuple[int, int], pairs: dict[tuple[int, int], Record]) -> str:
 
 
 def _say_who_left(ended: list, opened: Iterable[tuple[int, int]], job: Job) -> None:
+    """Tell and count the communes that left without entering another EPCI: no row counts them."""
     moved = {commune for _, commune in opened}
     left = [span.part for span in ended if span.part not in moved]
+    job.report.moved += len(left)
     names = [
         member.name
         for batch in in_batches(left)
@@ -204,5 +288,9 @@ def _say_who_left(ended: list, opened: Iterable[tuple[int, int]], job: Job) -> N
     ]
     if names:
         shown = ", ".join(names[:10]) + (" …" if len(names) > 10 else "")
-        message = f"{plural(len(names), 'commune')} que la table ne met plus dans leur EPCI : {shown}."
-        job.report.flag(None, "insee", "", message)
+        count = plural(
+            len(names),
+            "commune que la table ne met plus dans son EPCI",
+            "communes que la table ne met plus dans leur EPCI",
+        )
+        job.report.flag(None, "insee", "", f"{count} : {shown}.")

@@ -108,7 +108,10 @@ def _of_known_schools(records: list[Record], report: Report) -> list[Record]:
 def _within_counts(
     records: list[Record], sources: dict[str, HeadcountSource], report: Report
 ) -> list[Record]:
-    """Refuse the usages above the pupils that will be retained, stored ones and this file's together."""
+    """Refuse the usages above the pupils that will be retained, stored ones and this file's together.
+
+    A usage above a mere approximation is taken and flagged: it is the approximation that may be wrong.
+    """
     used = {(record.uai, record.year) for record in records if record.active_pupils is not None}
     if not used:
         return records
@@ -122,11 +125,14 @@ def _within_counts(
     kept = []
     for record in records:
         known = held.get((record.uai, record.year)) if record.active_pupils is not None else None
-        problem = known and counts.usage_above(record.active_pupils, counts.preferred(known.values()))
-        if problem:
+        count = counts.preferred(known.values()) if known else None
+        problem = count and counts.usage_above(record.active_pupils, count)
+        if problem and count.billable:
             report.refuse(record.line, "eleves_actifs", str(record.active_pupils), problem)
-        else:
-            kept.append(record)
+            continue
+        if problem:
+            report.flag(record.line, "eleves_actifs", str(record.active_pupils), problem)
+        kept.append(record)
     return kept
 
 

@@ -91,27 +91,20 @@ def parse(row: Row, flag: Flag, options: Options) -> Record:
 def apply(records: list[Record], job: Job) -> None:
     """Create or update members by SIRET, else by SIREN those that have none, or a proposed one.
 
-    A member whose proposed SIRET is replaced stays the same member, agreements included.
+    A member whose proposed SIRET is replaced stays the same member, agreements included. Which row is
+    about which member is decided before any is written: their order says nothing.
     """
     plan = Plan()
-    mentions = Counter(record.siren for record in records)
-    for batch in in_batches(records):
-        stored = _stored(batch)
-        for record in batch:
-            try:
-                member = _of(record, stored, mentions)
-            except RowError as error:
-                job.report.refuse(record.line, error.column, error.value, error.message)
-                continue
-            if member is None:
-                told = {n: v for n, v in record.facts.items() if v not in ("", None)}
-                plan.create.append(Member(**told))
-                continue
-            _say_what_is_replaced(member, record, job)
-            if fill(member, record.facts):
-                plan.update.append(member)
-            else:
-                plan.unchanged += 1
+    for record, member in _decided(records, job):
+        if member is None:
+            told = {n: v for n, v in record.facts.items() if v not in ("", None)}
+            plan.create.append(Member(**told))
+            continue
+        _say_what_is_replaced(member, record, job)
+        if fill(member, record.facts):
+            plan.update.append(member)
+        else:
+            plan.unchanged += 1
     plan.count_in(job.report)
     write(plan, Member, FIELDS)
 
@@ -192,22 +185,54 @@ def _stored(records: list[Record]) -> Stored:
     return Stored(by_siret, by_siren)
 
 
-def _of(record: Record, stored: Stored, mentions: Counter) -> Member | None:
-    """Return the member that a row is about, None for a new one; raise RowError when nobody can tell."""
+def _decided(records: list[Record], job: Job) -> list[tuple[Record, Member | None]]:
+    """Return each row with its member, None for a new one; refuse those of which nobody can tell."""
+    claims = [
+        (record, _candidates(record, stored))
+        for batch in in_batches(records)
+        for stored in [_stored(batch)]
+        for record in batch
+    ]
+    claimed = Counter(member.pk for _, candidates in claims for member in candidates)
+    mentions = Counter(record.siren for record in records)
+    decided = []
+    for record, candidates in claims:
+        try:
+            _check_alone(record, candidates, claimed, mentions)
+        except RowError as error:
+            job.report.refuse(record.line, error.column, error.value, error.message)
+        else:
+            decided.append((record, next(iter(candidates), None)))
+    return decided
+
+
+def _candidates(record: Record, stored: Stored) -> list[Member]:
+    """Return the members that a row may be about: that of its SIRET, else those of its SIREN and type.
+
+    One whose SIRET is sure is not about another SIRET.
+    """
     if record.siret in stored.by_siret:
-        return stored.by_siret[record.siret]
+        return [stored.by_siret[record.siret]]
     alike = [m for m in stored.by_siren.get(record.siren, []) if m.kind in (record.kind, "")]
     if record.siret:
-        alike = [member for member in alike if not member.siret or member.siret_to_verify]
-    if alike and (len(alike) > 1 or mentions[record.siren] > 1):
+        return [member for member in alike if not member.siret or member.siret_to_verify]
+    return alike
+
+
+def _check_alone(record: Record, candidates: list[Member], claimed: Counter, mentions: Counter) -> None:
+    """Raise RowError for a row of several members, or that is not alone to be about its own."""
+    if not candidates and not record.siret and mentions[record.siren] > 1:
+        raise RowError("siren", record.siren, "Présent plusieurs fois dans le fichier.")
+    if any(member.siret == record.siret and not member.siret_to_verify for member in candidates):
+        return
+    shared = any(claimed[member.pk] > 1 for member in candidates)
+    by_siren_alone = not record.siret and mentions[record.siren] > 1
+    if len(candidates) > 1 or shared or by_siren_alone:
         message = (
             "Plusieurs établissements de ce SIREN : vérifiez d'abord le SIRET des membres déjà connus, "
             "ou importez-les un par un."
         )
         raise RowError("siret", record.siret or record.siren, message)
-    if not alike and not record.siret and mentions[record.siren] > 1:
-        raise RowError("siren", record.siren, "Présent plusieurs fois dans le fichier.")
-    return alike[0] if alike else None
 
 
 def _say_what_is_replaced(member: Member, record: Record, job: Job) -> None:

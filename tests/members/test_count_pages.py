@@ -112,6 +112,16 @@ def test_a_usage_above_the_pupils_is_refused_on_its_field(gestionnaire, school, 
     assert Usage.current.get().active_pupils == 412
 
 
+def test_a_usage_above_a_mere_approximation_is_taken_with_a_warning(gestionnaire, school, depp):
+    ips = HeadcountSourceFactory(code="IPS", rank=4, billable=False)
+    HeadcountFactory(school=school, source=ips, pupils=60)
+    url = reverse("admin:members_usage_add")
+    words = said(add(gestionnaire, school, 80, url=url, name="active_pupils"))
+    assert Usage.current.get().active_pupils == 80
+    assert len(words) == 2
+    assert words[1].startswith("80 élèves actifs pour 60 élèves (source IPS)")
+
+
 def test_a_wrong_year_is_told_and_records_nothing(gestionnaire, school, depp):
     page = add(gestionnaire, school, 412, school_year="2024")
     assert "school_year" in page.context["adminform"].form.errors

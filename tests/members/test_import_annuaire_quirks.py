@@ -2,10 +2,10 @@
 
 import datetime as dt
 
+import openpyxl
 import pytest
 
 from members.identifiers import uai_letter
-from members.importers.repairs import rpi_code
 from members.models import Commune, School
 from tests.members.editions import row, write_rows
 from tests.members.files import run, snapshot
@@ -81,6 +81,31 @@ def test_a_siret_whose_key_is_wrong_is_flagged_and_kept(tmp_path, written):
     outcome = load(tmp_path, row(SIREN_SIRET=written))
     assert outcome.flagged == [(2, "siren_siret", written)]
     assert School.objects.get().siren_siret == written
+
+
+@pytest.mark.parametrize("written", ["21120288800042", "2131053310002", "213105332"])
+def test_a_siret_whose_key_is_wrong_does_not_replace_the_one_that_is_known(tmp_path, written):
+    load(tmp_path, row())
+    outcome = load(tmp_path, row(SIREN_SIRET=written))
+    assert (outcome.counts, outcome.flagged) == ((1, 0, 0, 1, 0, 1), [(2, "siren_siret", written)])
+    assert School.objects.get().siren_siret == "21310533100028"
+    other = "21310004300016"
+    assert load(tmp_path, row(SIREN_SIRET=other)).report["updated"] == 1
+    assert School.objects.get().siren_siret == other
+
+
+@pytest.mark.parametrize("rounded", [2.17003e13, 2.1310533e13])
+def test_a_number_that_a_workbook_rounded_is_refused_and_what_is_known_stays(tmp_path, rounded):
+    load(tmp_path, row())
+    before = snapshot()
+    book = openpyxl.Workbook()
+    cells = row(SIREN_SIRET=rounded)
+    book.active.append(list(cells))
+    book.active.append(list(cells.values()))
+    book.save(tmp_path / "arrondi.xlsx")
+    outcome = run("import_annuaire", tmp_path / "arrondi.xlsx")
+    assert outcome.refused == [(2, "siren_siret", f"{rounded:.0f}")]
+    assert snapshot() == before
 
 
 def test_a_siret_left_blank_is_flagged_and_erases_nothing(tmp_path):
@@ -272,49 +297,6 @@ def test_an_address_does_not_repeat_the_postal_code_and_the_commune(tmp_path, li
 def test_the_post_writes_st_and_the_annuaire_saint(tmp_path):
     school = stored(tmp_path, Adresse_3="31470 ST LYS", Code_postal="31470", Nom_commune="Saint-Lys")
     assert school.address == "11 rue des Ecoles"
-
-
-# RPI.
-
-
-@pytest.mark.parametrize(
-    ("concentrated", "dispersed", "rpi", "code"),
-    [
-        ("0", "", "", ""),
-        ("", "", "", ""),
-        ("1", "", "concentre", ""),
-        ("1", "031005", "concentre", "031005"),
-        ("0", "031037", "disperse", "031037"),
-        ("0", "031002", "disperse", "031002"),
-        ("0", "31037", "disperse", "031037"),
-        ("0", "059029", "disperse", "059029"),
-    ],
-)
-def test_a_rpi_is_concentrated_or_dispersed_with_the_code_of_its_group(
-    tmp_path, concentrated, dispersed, rpi, code
-):
-    load(tmp_path, row(rpi_concentre=concentrated, rpi_disperse=dispersed))
-    school = School.objects.get()
-    assert (school.rpi, school.rpi_code) == (rpi, code)
-
-
-def test_the_code_of_a_rpi_gets_back_the_zero_of_its_departement(tmp_path):
-    cells = {"Code_commune": "70285", "Code_departement": "70"}
-    assert stored(tmp_path, rpi_disperse="70073", **cells).rpi_code == "070073"
-
-
-@pytest.mark.parametrize("written", ["32016", "3,1037E+04", "RPI 29", "1037", "020001X"])
-def test_a_code_of_rpi_that_cannot_be_restored_for_sure_is_flagged_and_left_out(tmp_path, written):
-    outcome = load(tmp_path, row(rpi_disperse=written))
-    assert outcome.flagged == [(2, "rpi_disperse", written)]
-    assert School.objects.get().rpi_code == ""
-
-
-def test_a_rpi_code_of_overseas_or_corsica_is_right():
-    assert rpi_code("974012", departement="974") == "974012"
-    assert rpi_code("02A012", departement="2A") == "02A012"
-    assert rpi_code("2a012", departement="2A") == "02A012"
-    assert rpi_code("1012", departement="01") == "001012"
 
 
 # Kinds, levels, states and days.

@@ -259,14 +259,6 @@ def test_a_code_whose_commune_merged_since_follows_it(tmp_path):
     assert Commune.objects.get(code="13201").today_id == "01262"
 
 
-def test_a_commune_set_up_again_is_one_of_today(tmp_path):
-    take(IMPORTER, table(tmp_path / "a.json", [CORDIEUX, MONTLUEL]))
-    again = {**CORDIEUX, "type": "commune-actuelle"}
-    _, counts = take(IMPORTER, table(tmp_path / "b.json", [again, MONTLUEL]))
-    assert counts[:4] == (2, 0, 1, 1)
-    assert Commune.objects.get(code="01120").today is None
-
-
 def test_a_former_code_of_corsica_is_kept(tmp_path):
     ajaccio = {"code": "2A004", "nom": "Ajaccio", "departement": "2A", "type": "commune-actuelle"}
     report, _ = take(IMPORTER, table(tmp_path / "a.json", [{**ajaccio, "anciensCodes": ["20004"]}]))

@@ -4,6 +4,7 @@ import datetime as dt
 
 import pytest
 
+from entsvc.models import ImportRecord
 from entsvc.tabular import UnreadableFile
 from members.importers.communes import IMPORTER as COMMUNES
 from members.importers.epcis import IMPORTER
@@ -156,6 +157,85 @@ def test_a_commune_in_two_epci_of_one_table_is_refused_twice(tmp_path, communes)
     assert counts[:2] == (3, 1)
 
 
+METROPOLE = "245900410;Métropole;METRO"
+
+
+def test_a_commune_that_leaves_counts_and_is_kept_in_the_history_once(tmp_path, communes):
+    take(IMPORTER, epcis(tmp_path, IN_ORCHIES, IN_TEMPLEUVE), as_of=DAY)
+    before = ImportRecord.objects.count()
+    path = write_csv(tmp_path / "fewer.csv", HEADER, IN_ORCHIES)
+    for moved in (1, 0):
+        report, counts = take(IMPORTER, path, as_of=NEXT)
+        assert (counts, report.moved) == ((1, 0, 0, 1, 0), moved)
+        assert ImportRecord.objects.count() == before + 1
+
+
+def test_a_commune_that_enters_another_epci_counts_once(tmp_path, communes):
+    take(IMPORTER, epcis(tmp_path, IN_ORCHIES, IN_TEMPLEUVE), as_of=DAY)
+    other = IN_TEMPLEUVE.replace(PEVELE, METROPOLE)
+    report, counts = take(IMPORTER, epcis(tmp_path, IN_ORCHIES, other), as_of=NEXT)
+    assert (counts[1], report.moved) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "refusals",
+    [
+        [IN_TEMPLEUVE.replace("215905860", "215905861")],
+        [IN_TEMPLEUVE.replace("200041960", "200041961")],
+        [IN_TEMPLEUVE.replace("59586", "5958")],
+        [IN_TEMPLEUVE.replace("200041960", "2,00E+08").replace("59586", "")],
+        [IN_TEMPLEUVE.replace("Templeuve-en-Pévèle", "")],
+        [f"{IN_TEMPLEUVE};un;mot de trop"],
+        [IN_TEMPLEUVE, IN_TEMPLEUVE],
+        [IN_TEMPLEUVE, IN_TEMPLEUVE.replace(PEVELE, METROPOLE)],
+        [IN_TEMPLEUVE.replace(PEVELE, METROPOLE).replace("215905860", "215905861")],
+        [
+            IN_TEMPLEUVE.replace("215905860", "215905861"),
+            IN_TEMPLEUVE.replace(PEVELE, METROPOLE),
+        ],
+    ],
+    ids=[
+        "SIREN de la commune faux",
+        "SIREN de l'EPCI faux",
+        "code INSEE faux",
+        "ni l'EPCI ni la commune",
+        "sans nom",
+        "cellules en trop",
+        "deux fois la même",
+        "dans deux EPCI",
+        "refusée sous un autre EPCI",
+        "refusée ici, bonne ailleurs",
+    ],
+)
+def test_a_commune_that_only_refused_rows_name_does_not_leave(tmp_path, communes, refusals):
+    take(IMPORTER, epcis(tmp_path, IN_ORCHIES, IN_TEMPLEUVE), as_of=DAY)
+    report, _ = take(IMPORTER, epcis(tmp_path, IN_ORCHIES, *refusals), as_of=NEXT)
+    assert len(report.refused) == len(refusals)
+    assert communes_of(pevele()) == {"59449": (DAY, None), "59586": (DAY, None)}
+    assert report.moved == 0
+
+
+def test_an_epci_with_a_refused_row_keeps_all_its_communes_and_the_others_do_not(tmp_path, communes):
+    amiens = "248000531;CA Amiens;CA;80021;218000198;Amiens;1"
+    albert = "248000531;CA Amiens;CA;80016;218000149;Albert;1"
+    take(IMPORTER, epcis(tmp_path, IN_ORCHIES, IN_TEMPLEUVE, amiens, albert), as_of=DAY)
+    bad = f"{PEVELE};59001;215900010;;1"
+    report, _ = take(IMPORTER, epcis(tmp_path, IN_ORCHIES, bad, amiens), as_of=NEXT)
+    assert (None, "siren") in flagged(report)
+    assert communes_of(pevele())["59586"] == (DAY, None)
+    ended = dict(Membership.objects.order_by("pk").values_list("commune__insee_code", "valid_to"))
+    assert ended["80016"] == dt.date(2025, 12, 31)
+    assert report.moved == 1
+
+
+def test_a_count_of_one_is_written_in_the_singular(tmp_path):
+    report, _ = take(IMPORTER, epcis(tmp_path, IN_ORCHIES), as_of=DAY)
+    assert "1\u00a0commune sans SIRET, connue par" in report.flagged[0].message
+    report, _ = take(IMPORTER, epcis(tmp_path, IN_TEMPLEUVE), as_of=NEXT)
+    messages = " ".join(finding.message for finding in report.flagged)
+    assert "1\u00a0commune que la table ne met plus dans son EPCI" in messages
+
+
 @pytest.mark.parametrize(
     ("wrong", "column", "value"),
     [
@@ -185,6 +265,12 @@ def test_the_list_without_communes_makes_the_epci_and_ends_nothing(tmp_path, com
     assert pevele().name == "CC Pévèle-Carembault"
     with pytest.raises(UnreadableFile, match="sans choisir de départements"):
         take(IMPORTER, path, departements="59")
+
+
+def test_a_refused_row_of_a_list_without_communes_says_nothing_of_them(tmp_path):
+    path = write_csv(tmp_path / "e.csv", "siren;nom;nature_juridique", "200041961;Faux;CC")
+    report, _ = take(IMPORTER, path)
+    assert (refused(report), report.flagged) == ([(2, "siren", "200041961")], [])
 
 
 def test_an_epci_known_by_its_siret_keeps_it(tmp_path):

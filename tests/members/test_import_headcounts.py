@@ -142,6 +142,23 @@ def test_a_usage_is_measured_against_the_count_that_its_own_file_brings(
     assert Headcount.current.get().pupils == 120
 
 
+def test_a_usage_above_a_mere_approximation_is_taken_and_flagged(tmp_path, schools):
+    run("import_headcounts", counts(tmp_path, "0341301E;2024-2025;60;;IPS"))
+    outcome = run("import_headcounts", counts(tmp_path, "0341301E;2024-2025;;80;DEPP"))
+    assert (outcome.refused, outcome.flagged) == ([], [(2, "eleves_actifs", "80")])
+    assert spoken(outcome.report["flagged"][0]["message"]).startswith(
+        "80 élèves actifs pour 60 élèves (source IPS)"
+    )
+    assert Usage.objects.get().active_pupils == 80
+
+
+def test_a_usage_above_a_billable_count_is_refused_whatever_the_approximation(tmp_path, schools):
+    rows = ("0341301E;2024-2025;60;;MANUEL", "0341301E;2024-2025;90;;IPS")
+    run("import_headcounts", counts(tmp_path, *rows))
+    outcome = run("import_headcounts", counts(tmp_path, "0341301E;2024-2025;;80;DEPP"))
+    assert outcome.refused == [(2, "eleves_actifs", "80")]
+
+
 def test_a_usage_of_another_year_or_school_is_not_measured_against_this_count(tmp_path, schools):
     run("import_headcounts", counts(tmp_path, "0341301E;2024-2025;100;;DEPP"))
     rows = ("0341301E;2023-2024;;120;DEPP", "0310891A;2024-2025;;120;DEPP")

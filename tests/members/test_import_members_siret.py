@@ -80,6 +80,29 @@ def test_two_establishments_for_one_proposed_siret_are_refused(tmp_path, propose
     assert proposed.siret == PROPOSED
 
 
+@pytest.mark.parametrize("sirets", [(PROPOSED, REAL), (REAL, PROPOSED)])
+def test_two_establishments_are_refused_in_either_order_be_one_the_proposed(tmp_path, proposed, sirets):
+    before = Member.objects.values().get()
+    outcome = run("import_members", members(tmp_path, "ville", *(row(s, "Ici") for s in sirets)))
+    assert outcome.refused == [(2, "siret", sirets[0]), (3, "siret", sirets[1])]
+    assert Member.objects.values().get() == before
+
+
+def test_members_to_verify_that_are_each_named_by_their_own_siret_are_not_doubtful(tmp_path):
+    path = members(tmp_path, "a_verifier;ville", row(REAL, "oui", "Ici"), row(ANOTHER, "oui", "Là"))
+    assert run("import_members", path).counts[:4] == (2, 2, 0, 0)
+    outcome = run("import_members", path)
+    assert (outcome.counts[:4], outcome.refused) == ((2, 0, 0, 2), [])
+
+
+def test_a_row_with_a_siren_alone_beside_that_of_the_siret_is_refused(tmp_path):
+    MemberFactory(siret=REAL, name="Montpellier")
+    rows = (row(REAL, "", "Ici"), row("", SIREN, "Ailleurs"))
+    outcome = run("import_members", members(tmp_path, "siren;ville", *rows))
+    assert outcome.refused == [(3, "siret", SIREN)]
+    assert Member.objects.get().city == "Ici"
+
+
 def test_a_member_known_by_its_siren_takes_the_siret(tmp_path):
     known = MemberFactory(kind="epci", siret=None, siren=SIREN)
     run("import_members", members(tmp_path, "ville", row(kind="epci")))
@@ -150,8 +173,36 @@ def test_an_agreement_gives_its_siret_to_a_member_whose_own_was_proposed(propose
     found, report = named(REAL)
     proposed.refresh_from_db()
     assert found == {REAL: proposed}
-    assert (proposed.siret, proposed.siret_to_verify) == (REAL, True)
+    assert (proposed.siret, proposed.siret_to_verify) == (REAL, False)
     assert [finding.value for finding in report.flagged] == [REAL]
+    assert report.moved == 1
+
+
+def test_an_agreement_makes_sure_the_proposed_siret_that_it_names(proposed):
+    found, report = named(PROPOSED)
+    proposed.refresh_from_db()
+    assert found == {PROPOSED: proposed}
+    assert not found[PROPOSED].siret_to_verify
+    assert (proposed.siret, proposed.siret_to_verify) == (PROPOSED, False)
+    assert (report.flagged, report.moved) == ([], 1)
+    assert named(PROPOSED)[1].moved == 0
+
+
+def test_an_agreement_that_names_the_proposed_siret_and_another_names_two_members(proposed):
+    found, _ = named(PROPOSED, REAL)
+    proposed.refresh_from_db()
+    assert proposed.siret == PROPOSED
+    assert found[PROPOSED] == proposed
+    assert found[REAL] != proposed
+
+
+def test_a_list_of_members_never_replaces_the_siret_of_an_agreement(tmp_path, proposed):
+    named(REAL)
+    run("import_members", members(tmp_path, "ville", row(PROPOSED, "Ailleurs")))
+    proposed.refresh_from_db()
+    assert proposed.siret == REAL
+    assert proposed.city != "Ailleurs"
+    assert Member.objects.get(siret=PROPOSED).city == "Ailleurs"
 
 
 def test_an_agreement_gives_its_siret_to_a_member_known_by_its_siren():
