@@ -36,7 +36,7 @@ class FindingFilter(SimpleListFilter):
         code, year, name = [*self.value().split("."), "", ""][:3]
         issuer = visible(Issuer.objects.filter(code=code), request.user).first()
         finding = FINDINGS.get(name)
-        if issuer is None or finding is None or not (year.isdecimal() and len(year) == 4):
+        if issuer is None or finding is None or not _is_school_year(year):
             raise IncorrectLookupParameters
         self.finding, self.scope = finding, Scope(issuer, int(year))
         rows = finding.rows(self.scope)
@@ -63,3 +63,7 @@ class FindingFilter(SimpleListFilter):
             "query_string": changelist.get_query_string(),
             "display": self.lookup_choices[0][1],
         }
+
+
+def _is_school_year(text: str) -> bool:
+    return len(text) == 4 and text.isdecimal() and school_year.FIRST <= int(text) <= school_year.LAST

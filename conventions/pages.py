@@ -32,10 +32,10 @@ GROUPS = {"school": "Écoles", "member": "Membres", "convention": "Conventions"}
 
 @dataclass(frozen=True)
 class Line:
-    """A finding, its number, and where its rows are."""
+    """A finding, its number (None while nobody can tell), and where its rows are."""
 
     finding: Finding
-    number: int
+    number: int | None
     link: str
 
 
@@ -47,7 +47,10 @@ def readiness_page(request: HttpRequest) -> HttpResponse:
     context = _context(request, "Qualité des données", issuers, scope)
     if scope:
         numbers = readiness.counts(scope)
-        lines = [Line(f, numbers[f.code], _link(f, scope)) for f in FINDINGS.values()]
+        lines = [
+            Line(f, numbers[f.code] if readiness.is_known(f, scope) else None, _link(f, scope))
+            for f in FINDINGS.values()
+        ]
         context |= {
             "groups": _grouped(lines, scope),
             "blocking": sum(1 for x in lines if x.number and x.finding.severity == readiness.BLOCKING),

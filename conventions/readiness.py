@@ -137,6 +137,14 @@ def earlier_parties(scope: Scope) -> QuerySet[Member]:
     return Member.objects.filter(_signs_or_pays(before), successor__isnull=True)
 
 
+TERRITORIAL = (unagreed_schools, first_degree_communes)
+
+
+def is_known(finding: Finding, scope: Scope) -> bool:
+    """Tell whether a line can be counted: those of the territory can't, while the issuer has none."""
+    return bool(scope.departements) or finding.base not in TERRITORIAL
+
+
 def _in_force(scope: Scope) -> QuerySet[Convention]:
     return agreements(scope).filter(status=Convention.Status.IN_FORCE)
 
@@ -214,6 +222,20 @@ def _without_usage(scope: Scope) -> Q:
     return _read_by(scope, READS_USAGE) & ~_counted(Usage, scope)
 
 
+def _usage_above(scope: Scope) -> Q:
+    """Match an usage above the pupils, both as the calculation retains them (`counts.preferred`)."""
+
+    def retained(model: type[Headcount] | type[Usage], number: str) -> Subquery:
+        known = model.current.filter(school=OuterRef("pk"), school_year=scope.year)
+        return Subquery(known.order_by("-source__billable", "source__rank").values(number)[:1])
+
+    schools = enrolled_schools(scope).order_by()
+    above = schools.annotate(
+        used=retained(Usage, "active_pupils"), head=retained(Headcount, "pupils")
+    ).filter(used__gt=F("head"))
+    return _read_by(scope, READS_USAGE) & Q(pk__in=above.values("pk"))
+
+
 def _varying(scope: Scope) -> Q:
     """Match a billable count beyond ±20 % of last year's, as the calculation says it (`engine`)."""
 
@@ -280,6 +302,14 @@ _ALL = [
         BLOCKING,
         enrolled_schools,
         _without_usage,
+    ),
+    Finding(
+        "usage-superieur",
+        "Écoles inscrites avec plus d'élèves actifs que d'élèves",
+        "Corrigez l'effectif ou l'usage : une ligne du tarif lit les élèves actifs.",
+        BLOCKING,
+        enrolled_schools,
+        _usage_above,
     ),
     Finding(
         "variation",

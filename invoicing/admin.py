@@ -15,6 +15,7 @@ from entsvc.french import euros, plural
 from entsvc.journal import record
 from entsvc.staff import ConfirmedAction, ReadOnlyInline
 from invoicing.calculation import SupplementaryRefused, compute_run
+from invoicing.drift import shown_drifts
 from invoicing.exports.yearly_call import write_yearly_call
 from invoicing.forms import IssueForm
 from invoicing.issuing import issue
@@ -51,6 +52,12 @@ class CampaignAdmin(ConfirmedAction, ScopedAdmin):
     list_select_related = ["schedule"]
     fields = ["schedule", "school_year"]
     actions_detail = ["compute"]
+    change_form_outer_after_template = "admin/invoicing/drifts.html"
+
+    def render_change_form(self, request, context, *args, obj=None, **kwargs):
+        shown, more = shown_drifts(obj.schedule, obj.school_year) if obj else ([], 0)
+        context |= {"drifts": shown, "more_drifts": more}
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
     def has_add_permission(self, request):
         return request.user.has_perm("invoicing.compute_run")

@@ -10,5 +10,5 @@ class InvoicingConfig(AppConfig):
     verbose_name = "Appels et titres"
 
     def ready(self) -> None:
-        """Let imports say what they mean for the titres already issued."""
+        """Let imports and counts changed by hand say what they mean for the titres already issued."""
         from invoicing import drift  # noqa: F401

@@ -1,7 +1,7 @@
 """Which counts changed after a titre was issued on them: derived from frozen and current facts."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from conventions.basis import from_json
@@ -10,7 +10,7 @@ from entsvc.french import integer
 from entsvc.importing import Job, remarks_on
 from invoicing.models import Campaign, Run, Titre
 from members import counts
-from members.models import Headcount, Usage
+from members.models import Headcount, School, Usage
 from tariffs import engine
 from tariffs.models import Schedule
 
@@ -18,6 +18,9 @@ MODELS = {engine.PUPILS: Headcount, engine.ACTIVE_PUPILS: Usage}
 NOTED = {engine.PUPILS: "headcounts", engine.ACTIVE_PUPILS: "usages"}
 COLUMNS = {engine.PUPILS: "eleves", engine.ACTIVE_PUPILS: "eleves_actifs"}
 WORDS = {engine.PUPILS: "L'effectif", engine.ACTIVE_PUPILS: "L'usage"}
+
+
+SHOWN = 100  # on a campaign's page
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,50 @@ def drifts(schedule: Schedule, year: int) -> list[Drift]:
     return sorted(found, key=lambda drift: (drift.uai, drift.metric))
 
 
+@dataclass(frozen=True)
+class ShownDrift:
+    """A drift with the school and the titre that a page links to."""
+
+    drift: Drift
+    school: School
+    titre: Titre
+
+
+def shown_drifts(schedule: Schedule, year: int) -> tuple[list[ShownDrift], int]:
+    """Return the first drifts as a page shows them, and how many more there are."""
+    found = drifts(schedule, year)
+    first = found[:SHOWN]
+    schools = School.objects.in_bulk({drift.uai for drift in first}, field_name="uai")
+    titres = Titre.objects.filter(
+        campaign__schedule=schedule,
+        campaign__school_year=year,
+        call__isnull=False,
+        reference__in={drift.titre_reference for drift in first},
+    )
+    by_reference = {titre.reference: titre for titre in titres.defer("payload").order_by("pk")}
+    shown = [
+        ShownDrift(drift, schools[drift.uai], by_reference[drift.titre_reference]) for drift in first
+    ]
+    return shown, len(found) - len(first)
+
+
+@counts.remarks_on_changes
+def tell_drifts(
+    model: type[counts.Count], changed: Iterable[tuple[str, int]], issuers: frozenset[int] | None
+) -> list[str]:
+    """Say which counts changed by hand were billed already; `issuers` is None for all."""
+    changed = set(changed)
+    campaigns = Campaign.objects.filter(rank=1, school_year__in={year for _, year in changed})
+    if issuers is not None:
+        campaigns = campaigns.filter(schedule__issuer__in=issuers)
+    return [
+        f"{drift.uai} : {drift.message}"
+        for campaign in campaigns.select_related("schedule").order_by("pk")
+        for drift in drifts(campaign.schedule, campaign.school_year)
+        if MODELS[drift.metric] is model and (drift.uai, campaign.school_year) in changed
+    ]
+
+
 @remarks_on("effectifs")
 def flag_drifts(job: Job) -> None:
     """Flag the counts that an import changes after a titre was issued on them."""
@@ -71,7 +118,8 @@ def flag_drifts(job: Job) -> None:
         for drift in drifts(campaign.schedule, campaign.school_year):
             line = changed[drift.metric].get((drift.uai, campaign.school_year))
             if line is not None:
-                job.report.flag(line, COLUMNS[drift.metric], drift.uai, drift.message)
+                issuer = campaign.schedule.issuer_id
+                job.report.flag(line, COLUMNS[drift.metric], drift.uai, drift.message, issuer=issuer)
 
 
 def _frozen(schedule: Schedule, year: int) -> dict[str, dict[str, tuple[int, str]]]:

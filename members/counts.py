@@ -1,6 +1,6 @@
 """How counts are kept, never overwritten but replaced, and which one is retained among sources."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,8 @@ from members.models import Headcount, School, Usage
 
 Count = Headcount | Usage
 VALUE = {Headcount: "pupils", Usage: "active_pupils"}
+Remark = Callable[[type[Count], Iterable[tuple[str, int]], frozenset[int] | None], list[str]]
+REMARKS: list[Remark] = []
 
 
 @dataclass
@@ -89,15 +91,35 @@ def by_uai(uais: Iterable[str]) -> QuerySet[School]:
 def keep(model: type[Count], counts: Iterable[Count]) -> Kept:
     """Keep unsaved counts, one at most by school, year and source: each replaces the one that held.
 
-    A count that says what is known already writes nothing.
+    A count that says what is known already writes nothing. Those who write counts of a same school at
+    once follow one another.
     """
     kept = Kept()
     with transaction.atomic():
         for batch in in_batches(counts):
+            _lock_schools(batch)
             _compare(model, batch, kept)
         withdraw(model, (old.pk for old, _ in kept.replaced))
         model.objects.bulk_create(kept.created + [new for _, new in kept.replaced])
     return kept
+
+
+def remarks_on_changes(remark: Remark) -> Remark:
+    """Let a room above say what counts changed by hand mean for it."""
+    REMARKS.append(remark)
+    return remark
+
+
+def remarks(
+    model: type[Count], changed: Iterable[tuple[str, int]], issuers: frozenset[int] | None
+) -> list[str]:
+    """Return what the rooms above say of changed counts, in French.
+
+    `changed` names them by (UAI, school year); `issuers` are the keys of those that the account may
+    see, None for all.
+    """
+    changed = list(changed)
+    return [words for remark in REMARKS for words in remark(model, changed, issuers)]
 
 
 def withdraw(model: type[Count], keys: Iterable[int]) -> None:
@@ -105,6 +127,12 @@ def withdraw(model: type[Count], keys: Iterable[int]) -> None:
     now = timezone.now()
     for batch in in_batches(keys):
         model.current.filter(pk__in=batch).update(superseded_at=now)
+
+
+def _lock_schools(batch: list[Count]) -> None:
+    """Wait for the other writers of these schools, else both would insert the count that holds."""
+    schools = School.objects.filter(pk__in={count.school_id for count in batch}).order_by("pk")
+    list(schools.select_for_update(of=("self",), no_key=True).values_list("pk"))
 
 
 def _compare(model: type[Count], batch: list[Count], kept: Kept) -> None:

@@ -15,6 +15,7 @@ from unfold.decorators import action, display
 from entsvc import journal
 from entsvc.french import integer
 from entsvc.staff import ConfirmedAction, ReadOnlyInline, StaffAdmin
+from entsvc.uploads import issuers_of
 from members import counts
 from members.models import Headcount, HeadcountSource, Usage
 
@@ -115,6 +116,8 @@ class CountAdmin(ConfirmedAction, CountFacts, StaffAdmin):
             )
         else:
             messages.success(request, f"{obj} ({obj.source}) est enregistré.")
+        if not kept.unchanged:
+            self._warn_of_change(request, obj)
 
     def response_add(self, request, obj, post_url_continue=None):
         if "_addanother" in request.POST:
@@ -144,7 +147,13 @@ class CountAdmin(ConfirmedAction, CountFacts, StaffAdmin):
                 summary=f"{self.model._meta.verbose_name} retiré : {count} ({count.source_id})",
             )
         messages.success(request, f"{count} ({count.source}) est retiré.")
+        self._warn_of_change(request, count)
         return redirect(page, object_id)
+
+    def _warn_of_change(self, request: HttpRequest, count: counts.Count) -> None:
+        changed = [(count.school.uai, count.school_year)]
+        for words in counts.remarks(self.model, changed, issuers_of(request.user)):
+            messages.warning(request, words)
 
 
 @admin.register(Headcount)
@@ -163,7 +172,7 @@ class HeadcountAdmin(CountAdmin):
 
 
 class UsageForm(forms.ModelForm):
-    """A usage, never above the pupils."""
+    """A usage, never above pupils that may be billed."""
 
     def clean(self):
         super().clean()
@@ -172,7 +181,7 @@ class UsageForm(forms.ModelForm):
             school, year, active = given
             count = counts.retained(Headcount, year, [school]).get(school.uai)
             problem = counts.usage_above(active, count)
-            if problem:
+            if problem and count.billable:
                 self.add_error("active_pupils", problem)
 
 
@@ -180,6 +189,13 @@ class UsageForm(forms.ModelForm):
 class UsageAdmin(CountAdmin):
     form = UsageForm
     number = "active_pupils"
+
+    def save_model(self, request, obj, form, change):
+        super().save_model(request, obj, form, change)
+        count = counts.retained(Headcount, obj.school_year, [obj.school]).get(obj.school.uai)
+        problem = counts.usage_above(obj.active_pupils, count)
+        if problem:
+            messages.warning(request, problem)
 
 
 class CountInline(CountFacts, ReadOnlyInline):

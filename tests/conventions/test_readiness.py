@@ -363,6 +363,36 @@ def test_a_member_that_signed_before_and_not_this_year_is_told(schedule):
     assert found(schedule, "non-reconduites") == [gone]
 
 
+def test_a_usage_above_the_pupils_retained_is_told_where_a_charge_reads_it(by_user):
+    above, equal, unknown = enrol(by_user), enrol(by_user), enrol(by_user)
+    for school, active in ((above, 101), (equal, 100), (unknown, 500)):
+        UsageFactory(school=school, active_pupils=active)
+    for school in (above, equal):
+        HeadcountFactory(school=school, pupils=100)
+    assert found(by_user, "usage-superieur") == [above]
+
+
+def test_a_usage_is_measured_against_the_counts_that_the_calculation_retains(by_user):
+    manual = HeadcountSourceFactory(code="MANUEL", rank=2)
+    rough = HeadcountSourceFactory(code="IPS", rank=0, billable=False)
+    school = enrol(by_user)
+    for source, pupils, active in ((rough, 10, 900), (manual, 500, 900)):
+        HeadcountFactory(school=school, source=source, pupils=pupils)
+        UsageFactory(school=school, source=source, active_pupils=active)
+    HeadcountFactory(school=school, pupils=100)
+    UsageFactory(school=school, active_pupils=100)
+    assert found(by_user, "usage-superieur") == []
+    UsageFactory(school=school, school_year=2023, active_pupils=101)
+    assert found(by_user, "usage-superieur") == []
+
+
+def test_a_usage_that_no_charge_reads_is_not_told(by_pupil):
+    school = enrol(by_pupil)
+    HeadcountFactory(school=school, pupils=100)
+    UsageFactory(school=school, active_pupils=101)
+    assert found(by_pupil, "usage-superieur") == []
+
+
 # Agreements.
 
 

@@ -119,6 +119,10 @@ def test_what_is_unknown_or_of_another_issuer_is_not_found(reader, asked):
         "RIEN.2024.sans-effectif",
         "TST.2024.rien",
         "TST.x.sans-effectif",
+        "TST.0000.sans-effectif",
+        "TST.1999.sans-effectif",
+        "TST.2100.sans-effectif",
+        "TST.9999.variation",
         "TST.2024.sans-siret",
         "TST",
         "",
@@ -150,6 +154,26 @@ def test_an_issuer_without_territory_is_sent_to_its_page(reader, schedule):
     text = reader.get(URL, ASKED).content.decode()
     assert reverse("admin:members_issuer_change", args=[schedule.issuer.pk]) in text
     assert "ne sont pas renseignés" in text
+
+
+def test_without_territory_its_numbers_are_unknown_rather_than_zero(reader, schedule):
+    a_school()
+    type(schedule.issuer).objects.update(departements="")
+    page = reader.get(URL, ASKED)
+    unknown = {code for code, line in lines(page).items() if line.number is None}
+    assert unknown == {"sans-payeur", "communes-sans-convention"}
+    text = page.content.decode()
+    assert text.count("inconnu, sans départements du ressort") == 2
+    assert text.count(">rien<") == len(FINDINGS) - 2
+
+
+def test_without_territory_no_payer_is_counted(reader, schedule):
+    a_school()
+    type(schedule.issuer).objects.update(departements="")
+    text = reader.get(reverse("conventions:debtors"), ASKED).content.decode()
+    assert "ne sont pas renseignés" in text
+    assert "(0)" not in text
+    assert "Aucune école ici" not in text
 
 
 def test_a_year_without_tariff_says_so_instead_of_ready(reader, schedule):
