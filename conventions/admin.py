@@ -38,7 +38,7 @@ class ConventionAdmin(ScopedAdmin):
     list_display = [
         "reference",
         "party",
-        "schedule__code",
+        "schedule_code",
         "status",
         "first_year_label",
         "last_year_label",
@@ -47,7 +47,7 @@ class ConventionAdmin(ScopedAdmin):
     list_before_template = FINDING
     list_filter = [FindingFilter, "schedule", "status", "first_year"]
     list_select_related = ["party", "schedule"]
-    search_fields = ["search", "party__search", "debtor__search"]
+    search_fields = ["search", "party__search", "debtor__search", "enrolments__school__uai"]
     autocomplete_fields = ["party", "debtor", "act", "committee_act"]
     readonly_fields = ["start_day", "end_day"]
     inlines = [EnrolmentInline, SubscriptionInline, DeliveredUnitsInline]
@@ -73,6 +73,10 @@ class ConventionAdmin(ScopedAdmin):
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("act", "committee_act")
+
+    @display(description="barème", ordering="schedule__code")
+    def schedule_code(self, convention):
+        return convention.schedule.code
 
     @display(description="début d'effet")
     def start_day(self, convention):

@@ -91,8 +91,12 @@ def territory_schools(scope: Scope) -> QuerySet[School]:
         departement_code__in=scope.departements,
         sector=School.Sector.PUBLIC,
         degree__in=scope.degrees,
-        absent_since__isnull=True,
-    )
+    ).exclude(_absent(scope))
+
+
+def _absent(scope: Scope) -> Q:
+    """Match the schools that the annuaire no longer named before the year was over."""
+    return Q(absent_since__lte=school_year.last_day(scope.year))
 
 
 def unagreed_schools(scope: Scope) -> QuerySet[School]:
@@ -325,7 +329,7 @@ _ALL = [
         "Fermées le plus souvent : mettez fin à leur inscription dans la convention.",
         TO_CHECK,
         enrolled_schools,
-        lambda scope: Q(absent_since__isnull=False),
+        _absent,
     ),
     Finding(
         "non-decrites",

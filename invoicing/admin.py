@@ -94,9 +94,18 @@ class CampaignAdmin(ConfirmedAction, ScopedAdmin):
         return redirect("admin:invoicing_run_change", run.pk)
 
 
-class AnomalyInline(ReadOnlyInline):
+class AnomalyWeight:
+    """What an anomaly does, in a word."""
+
+    @display(description="effet", label={"bloque": "danger", "avis": "info"})
+    def weight(self, anomaly):
+        return "bloque" if anomaly.blocking else "avis"
+
+
+class AnomalyInline(AnomalyWeight, ReadOnlyInline):
     model = Anomaly
-    fields = ["call", "uai", "message", "blocking", "accepted"]
+    fields = ["call", "uai", "message", "weight", "accepted"]
+    readonly_fields = ["weight"]
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("call")
@@ -183,7 +192,7 @@ class RunAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
                 return self._after_issue(request, run, issued)
         facts = [
             f"Calcul : {run}, {plural(run.n_calls, 'appel')}, total {euros(run.total)}.",
-            f"{plural(run.n_blocked, 'membre bloqué', 'membres bloqués')} : rien ne sera émis pour eux.",
+            _blocked_in_words(run.n_blocked),
             f"{plural(run.campaign.titres.count(), 'titre déjà émis', 'titres déjà émis')} dans "
             "cette campagne : ils ne le seront pas deux fois.",
         ]
@@ -234,14 +243,21 @@ class RunAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
         return response
 
 
+def _blocked_in_words(count):
+    if not count:
+        return "Aucun membre bloqué par une anomalie."
+    return f"{plural(count, 'membre bloqué', 'membres bloqués')} : rien ne sera émis à ce titre."
+
+
 class CallLineInline(ReadOnlyInline):
     model = CallLine
     fields = ["charge_label", "uai", "school", "commune", "explanation", "amount"]
 
 
-class CallAnomalyInline(ReadOnlyInline):
+class CallAnomalyInline(AnomalyWeight, ReadOnlyInline):
     model = Anomaly
-    fields = ["uai", "message", "blocking", "accepted"]
+    fields = ["uai", "message", "weight", "accepted"]
+    readonly_fields = ["weight"]
 
 
 @admin.register(Call)

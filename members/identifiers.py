@@ -154,6 +154,13 @@ def check_actes_id(text: str) -> ActesId:
     )
 
 
+def check_postal_code(text: str) -> str:
+    """Return a postal code, five digits; raise ValueError."""
+    if not (len(text) == 5 and text.isascii() and text.isdigit()):
+        raise ValueError("Un code postal compte cinq chiffres.")
+    return text
+
+
 def check_iban(text: str) -> str:
     """Return an IBAN without spaces; raise ValueError when its key is wrong."""
     try:
@@ -174,6 +181,11 @@ def validate_departements(value: str) -> None:
     """Field validator of a list of département codes."""
     for code in value.split():
         _validate(check_departement_code, code)
+
+
+def validate_postal_code(value: str) -> None:
+    """Field validator of a postal code."""
+    _validate(check_postal_code, value)
 
 
 def validate_uai(value: str) -> None:

@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from unfold.decorators import action
+from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminSelectWidget
 
 from entsvc import school_year
@@ -183,7 +183,7 @@ class RpiForm(forms.Form):
 @admin.register(Member)
 class MemberAdmin(StaffAdmin):
     form = MemberForm
-    list_display = ["name", "kind", "siret", "siret_to_verify", "insee_code", "city", "email"]
+    list_display = ["name", "kind", "siret", "siret_state", "insee_code", "city", "email"]
     list_filter = ["kind", SiretFilter, EmailFilter, SuccessionFilter]
     search_fields = ["search"]
     autocomplete_fields = ["representative", "successor"]
@@ -217,6 +217,16 @@ class MemberAdmin(StaffAdmin):
             "classes": ["collapse"],
         }),
     ]  # fmt: skip
+
+    @display(
+        description="état du SIRET",
+        ordering="siret_to_verify",
+        label={"à vérifier": "warning", "vérifié": "success", "absent": "danger"},
+    )
+    def siret_state(self, member):
+        if not member.siret:
+            return "absent"
+        return "à vérifier" if member.siret_to_verify else "vérifié"
 
     def get_inlines(self, request, obj):
         if obj is None:

@@ -79,8 +79,8 @@ def parse(row: Row, flag: Flag, options: Options) -> Record:
         "engagement_required": _told("engagement_exige", values),
     }
     postal_code = facts["postal_code"]
-    if postal_code and not (postal_code.isdigit() and len(postal_code) == 5):
-        raise RowError("code_postal", postal_code, "Un code postal compte cinq chiffres.")
+    if postal_code:
+        checked("code_postal", postal_code, identifiers.check_postal_code)
     if not (facts["address"] and postal_code and facts["city"]):
         flag("adresse", facts["address"], "Adresse incomplète : aucun titre ne pourra être émis.")
     if not siret:

@@ -138,6 +138,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AlterField(
             model_name='member',
+            name='postal_code',
+            field=models.CharField(blank=True, max_length=5, validators=[members.identifiers.validate_postal_code], verbose_name='code postal'),
+        ),
+        migrations.AlterField(
+            model_name='member',
             name='insee_code',
             field=models.CharField(blank=True, db_index=True, help_text='De la commune, ou du département.', max_length=5, verbose_name='code INSEE'),
         ),

@@ -102,7 +102,9 @@ class Member(models.Model):
         help_text="De la commune, ou du département.",
     )
     address = models.TextField("adresse", blank=True)
-    postal_code = models.CharField("code postal", max_length=5, blank=True)
+    postal_code = models.CharField(
+        "code postal", max_length=5, blank=True, validators=[identifiers.validate_postal_code]
+    )
     city = models.CharField("ville", max_length=100, blank=True)
     email = models.EmailField("courriel", blank=True)
     service_code = models.CharField("code service", max_length=100, blank=True)

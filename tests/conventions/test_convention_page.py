@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from conventions.policies import CHARTER, PARTNERSHIP_2024, TRANSFER
-from tests.factories import ActFactory, ConventionFactory
+from tests.factories import ActFactory, ConventionFactory, EnrolmentFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -45,3 +45,11 @@ def test_a_partnership_not_dated_has_no_start_and_keeps_its_end(admin_client):
 def test_an_agreement_whose_text_is_not_named_says_so(admin_client):
     shown = page(admin_client, ConventionFactory())
     assert "Choisissez le texte de la convention" in shown
+
+
+def test_an_agreement_is_found_by_a_school_it_names(admin_client):
+    enrolment = EnrolmentFactory()
+    ConventionFactory(reference="AUTRE")
+    shown = admin_client.get("/admin/conventions/convention/", {"q": enrolment.school.uai})
+    assert enrolment.convention.reference in shown.content.decode()
+    assert "AUTRE" not in shown.content.decode()

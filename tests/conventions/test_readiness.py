@@ -229,6 +229,12 @@ def test_an_enrolled_school_that_the_annuaire_doubts_is_told(schedule, code, fac
     assert found(schedule, code) == [school]
 
 
+@pytest.mark.parametrize(("gone", "told"), [(dt.date(2025, 8, 31), True), (dt.date(2025, 9, 1), False)])
+def test_a_school_that_closed_after_the_year_was_there_that_year(schedule, gone, told):
+    school = enrol(schedule, a_school(absent_since=gone))
+    assert found(schedule, "absentes") == ([school] if told else [])
+
+
 def test_a_school_that_no_agreement_names_has_no_payer_until_confirmed(schedule):
     enrol(schedule)
     confirmed, missing = a_school(), a_school()
