@@ -13,7 +13,7 @@ from django.db.models.base import ModelState
 from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription
 from entsvc import school_year
 from entsvc.cells import RowError, checked, parse_count, parse_date
-from entsvc.changes import Plan, write
+from entsvc.changes import BATCH, Plan, in_batches, write
 from entsvc.importing import Flag, Importer, Job, Layout, Options, Report, register
 from entsvc.tabular import Row
 from members import identifiers
@@ -22,7 +22,6 @@ from members.pending import pending_members, pending_schools
 from tariffs.models import Charge, Schedule
 
 CODE = re.compile(r"[A-Za-z0-9_-]{1,20}")
-BATCH = 1000
 FIELDS = ["party", "debtor", "signed_on", "ends_on", "first_year", "last_year", "status"]
 ENDS_TOO_EARLY = "La convention prend fin avant d'être signée."
 
@@ -67,8 +66,8 @@ class Changes:
     def write(self) -> None:
         """Delete, then create and update, in bulk."""
         for model, keys in self.gone.items():
-            for start in range(0, len(keys), BATCH):
-                model._default_manager.filter(pk__in=keys[start : start + BATCH]).delete()
+            for batch in in_batches(keys):
+                model._default_manager.filter(pk__in=batch).delete()
         write(Plan(self.create, self.update), Convention, FIELDS)
         Enrolment.objects.bulk_create(self.enrolments, batch_size=BATCH)
         Subscription.objects.bulk_create(self.subscriptions, batch_size=BATCH)
