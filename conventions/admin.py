@@ -19,6 +19,7 @@ MemberAdmin.list_before_template = SchoolAdmin.list_before_template = FINDING
 class EnrolmentInline(ScopedInline):
     model = Enrolment
     autocomplete_fields = ["school"]
+    fields = ["school", "first_year", "last_year", "opened_on"]
     per_page = 30
 
     def get_queryset(self, request):

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from conventions import states
 from conventions.basis import WITHOUT_SIRET, Basis
 from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription
 from entsvc import school_year
@@ -49,7 +50,7 @@ def read_basis(schedule: Schedule, year: int, decisions: Decisions | None = None
     adoption = adopted(schedule, year)
     conventions = list(
         Convention.objects.select_related("debtor", "party", "act")
-        .filter(covering(year), schedule=schedule, status=Convention.Status.IN_FORCE)
+        .filter(covering(year), schedule=schedule, status__in=states.OWING)
         .order_by("reference")
     )
     return Basis(
@@ -163,7 +164,7 @@ def _enrolled(schedule: Schedule, year: int) -> QuerySet[Enrolment]:
         covering(year),
         covering(year, "convention__"),
         convention__schedule=schedule,
-        convention__status=Convention.Status.IN_FORCE,
+        convention__status__in=states.OWING,
     )
 
 

@@ -11,9 +11,9 @@ from django.db.models import Model, Prefetch
 from django.db.models.base import ModelState
 
 from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription
-from entsvc import school_year
+from entsvc import history, school_year
 from entsvc.cells import RowError, checked, parse_count, parse_date
-from entsvc.changes import BATCH, Plan, in_batches, write
+from entsvc.changes import Plan, write
 from entsvc.importing import Flag, Importer, Job, Layout, Options, Report, register
 from entsvc.tabular import Row
 from members import identifiers
@@ -56,22 +56,24 @@ class Changes:
     enrolments: list[Enrolment] = field(default_factory=list)
     subscriptions: list[Subscription] = field(default_factory=list)
     units: list[DeliveredUnits] = field(default_factory=list)
-    gone: dict[type[Model], list[int]] = field(default_factory=lambda: defaultdict(list))
+    gone: dict[type[Model], list[Model]] = field(default_factory=lambda: defaultdict(list))
 
     def remove(self, rows: Iterable[Model]) -> None:
         """Note rows to delete."""
         for row in rows:
-            self.gone[type(row)].append(row.pk)
+            self.gone[type(row)].append(row)
 
-    def write(self) -> None:
-        """Delete, then create and update, in bulk."""
-        for model, keys in self.gone.items():
-            for batch in in_batches(keys):
-                model._default_manager.filter(pk__in=batch).delete()
-        write(Plan(self.create, self.update), Convention, FIELDS)
-        Enrolment.objects.bulk_create(self.enrolments, batch_size=BATCH)
-        Subscription.objects.bulk_create(self.subscriptions, batch_size=BATCH)
-        DeliveredUnits.objects.bulk_create(self.units, batch_size=BATCH)
+    def write(self, reason: str) -> None:
+        """Delete, then create and update, in bulk; `reason` goes to the history of the rows."""
+        for rows in self.gone.values():
+            history.delete(rows, reason)
+        write(Plan(self.create, self.update), Convention, FIELDS, reason)
+        for model, rows in (
+            (Enrolment, self.enrolments),
+            (Subscription, self.subscriptions),
+            (DeliveredUnits, self.units),
+        ):
+            write(Plan(create=rows), model, [], reason)
 
 
 def parse(row: Row, flag: Flag, options: Options) -> Record:
@@ -127,7 +129,7 @@ def apply(records: list[Record], job: Job) -> None:
             report.created += 1
         schedule = schedules[record.schedule]
         _plan(record, existing or Convention(), schedule, members, schools, changes)
-    changes.write()
+    changes.write(f"import {job.record} ({job.actor})")
 
 
 IMPORTER = register(

@@ -10,6 +10,7 @@ from functools import cached_property
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 
+from conventions import states
 from conventions.assessment import covering
 from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription
 from entsvc import school_year
@@ -135,7 +136,7 @@ def earlier_parties(scope: Scope) -> QuerySet[Member]:
     """Return who signed or paid in an earlier year, and was not taken over since."""
     before = Convention.objects.filter(
         schedule__issuer=scope.issuer,
-        status=Convention.Status.IN_FORCE,
+        status__in=states.OWING,
         first_year__lt=scope.year,
     )
     return Member.objects.filter(_signs_or_pays(before), successor__isnull=True)
@@ -150,7 +151,7 @@ def is_known(finding: Finding, scope: Scope) -> bool:
 
 
 def _in_force(scope: Scope) -> QuerySet[Convention]:
-    return agreements(scope).filter(status=Convention.Status.IN_FORCE)
+    return agreements(scope).filter(status__in=states.OWING)
 
 
 def _signs_or_pays(conventions: QuerySet[Convention]) -> Q:
@@ -163,7 +164,7 @@ def _enrolments(scope: Scope) -> QuerySet[Enrolment]:
         covering(scope.year),
         covering(scope.year, "convention__"),
         convention__schedule__issuer=scope.issuer,
-        convention__status=Convention.Status.IN_FORCE,
+        convention__status__in=states.OWING,
     )
 
 

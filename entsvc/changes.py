@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
+from entsvc import history
+
 if TYPE_CHECKING:
     from entsvc.importing import Report
 
@@ -76,8 +78,11 @@ def fill(row: models.Model, values: dict[str, Any], answered: Collection[str] = 
     return bool(news)
 
 
-def write(plan: Plan, model: type[models.Model], fields: list[str]) -> None:
-    """Write a plan in bulk, with the columns that no file gives: search keys, dates of recording."""
+def write(plan: Plan, model: type[models.Model], fields: list[str], reason: str = "") -> None:
+    """Write a plan in bulk, with the columns that no file gives: search keys, dates of recording.
+
+    `reason` goes to the history of the rows, where the model keeps one.
+    """
     derived = [
         column
         for column in model._meta.fields
@@ -92,6 +97,8 @@ def write(plan: Plan, model: type[models.Model], fields: list[str]) -> None:
     model._default_manager.bulk_create(
         plan.update, update_conflicts=True, unique_fields=["pk"], update_fields=fields, batch_size=BATCH
     )
+    history.record(plan.create, reason)
+    history.record(plan.update, reason, update=True)
 
 
 def in_batches(rows: Iterable[Any], size: int = BATCH) -> Iterator[list[Any]]:

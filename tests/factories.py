@@ -6,8 +6,22 @@ from decimal import Decimal
 import factory
 from stdnum import luhn
 
-from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription
-from entsvc.models import DatedText
+from conventions import states
+from conventions.models import (
+    Amendment,
+    Conditions,
+    ConditionsNotice,
+    Convention,
+    DeliveredUnits,
+    Enrolment,
+    Paper,
+    PaperKind,
+    PaperText,
+    Subscription,
+    Termination,
+    Transition,
+)
+from entsvc.models import DatedText, StoredDocument
 from members.identifiers import uai_letter
 from members.models import (
     Accountant,
@@ -268,3 +282,86 @@ class DeliveredUnitsFactory(factory.django.DjangoModelFactory):
     school_year = factory.SelfAttribute("convention.first_year")
     code = "DEMIJOURNEE"
     quantity = 1
+
+
+class StoredDocumentFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = StoredDocument
+
+    sha256 = factory.Sequence(lambda n: f"{n:064x}")
+    path = factory.LazyAttribute(lambda row: f"documents/{row.sha256}.pdf")
+    size = 1
+    content_type = "application/pdf"
+
+
+class AmendmentFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Amendment
+
+    convention = factory.SubFactory(ConventionFactory)
+    number = factory.Sequence(lambda n: n + 1)
+    school_year = 2024
+    requested_by = "essai"
+
+
+class TerminationFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Termination
+
+    convention = factory.SubFactory(ConventionFactory)
+    ending = "breach"
+    author = Termination.Author.MEMBER
+
+
+class ConditionsFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Conditions
+
+    issuer = factory.SubFactory(IssuerFactory)
+    label = factory.Sequence(lambda n: f"version {n}")
+    act = factory.SubFactory(ActFactory, issuer=factory.SelfAttribute("..issuer"))
+
+
+class ConditionsNoticeFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = ConditionsNotice
+
+    conditions = factory.SubFactory(ConditionsFactory)
+    convention = factory.SubFactory(ConventionFactory)
+    notified_on = dt.date(2024, 9, 2)
+    actor = "essai"
+
+
+class PaperTextFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = PaperText
+
+    kind = PaperKind.AGREEMENT
+    version = factory.Sequence(lambda n: n + 1000)
+    title = "Convention d'essai"
+    body = "Un texte d'essai."
+    created_by = "essai"
+
+
+class PaperFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Paper
+
+    convention = factory.SubFactory(ConventionFactory)
+    kind = PaperKind.AGREEMENT
+    role = Paper.Role.SENT
+    text = factory.SubFactory(PaperTextFactory)
+    document = factory.SubFactory(StoredDocumentFactory)
+    name = "convention.pdf"
+    actor = "essai"
+
+
+class TransitionFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Transition
+
+    convention = factory.SubFactory(ConventionFactory)
+    action = "envoyer"
+    before = states.DRAFT
+    after = states.SENT
+    actor = "essai"

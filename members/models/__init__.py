@@ -1,6 +1,7 @@
 """People of the house, issuers, members, schools, counts and the acts that bind them."""
 
 from members.models.acts import Act
+from members.models.contacts import Contact
 from members.models.counts import Headcount, HeadcountSource, Usage
 from members.models.issuers import Accountant, Issuer, Signatory, User
 from members.models.schools import ConfirmedDebtor, GroupedSchool, School
@@ -11,6 +12,7 @@ __all__ = [
     "Act",
     "Commune",
     "ConfirmedDebtor",
+    "Contact",
     "GroupedSchool",
     "Headcount",
     "HeadcountSource",

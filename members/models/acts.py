@@ -2,7 +2,8 @@
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 
 from members import identifiers
 from members.models.issuers import Issuer
@@ -18,6 +19,16 @@ class Act(models.Model):
         ARRETE = "arrete", "Arrêté"
         MODELE = "modele", "Convention-type"
 
+    class Approval(models.TextChoices):
+        CHARTER = "charte", "L'adhésion à la charte"
+        AGREEMENT = "convention", "La convention"
+        AMENDMENT = "avenant", "Un avenant"
+        TRANSFER = "transfert", "Le transfert de compétence"
+        CONDITIONS = "conditions", "Les conditions d'exercice"
+        TARIFF = "tarif", "Un tarif"
+        ENDING = "fin", "La fin d'une convention"
+        OTHER = "autre", "Autre chose"
+
     issuer_path = "issuer"
 
     # What the prefecture's receipt may call each kind; those that are not named may be anything.
@@ -32,6 +43,16 @@ class Act(models.Model):
     transmitted_on = models.DateField("transmis au contrôle de légalité le", null=True, blank=True)
     actes_id = models.CharField("identifiant ACTES", max_length=60, blank=True)
     subject = models.CharField("objet", max_length=300)
+    approves = models.CharField("approuve", max_length=10, choices=Approval, blank=True)
+    convened_on = models.DateField("convocation du", null=True, blank=True)
+    in_office = models.PositiveSmallIntegerField("membres en exercice", null=True, blank=True)
+    present = models.PositiveSmallIntegerField("présents", null=True, blank=True)
+    proxies = models.PositiveSmallIntegerField("pouvoirs", null=True, blank=True)
+    votes_for = models.PositiveSmallIntegerField("pour", null=True, blank=True)
+    votes_against = models.PositiveSmallIntegerField("contre", null=True, blank=True)
+    abstentions = models.PositiveSmallIntegerField(
+        "abstentions", null=True, blank=True, help_text="Elles ne sont pas des suffrages exprimés."
+    )
 
     class Meta:
         verbose_name = "acte"
@@ -47,6 +68,39 @@ class Act(models.Model):
                 | Q(issuer__isnull=True, member__isnull=False),
                 name="act_has_one_author",
                 violation_error_message="Un acte est celui d'un émetteur ou celui d'un membre.",
+            ),
+            models.CheckConstraint(
+                condition=Q(convened_on__isnull=True)
+                | Q(date__isnull=True)
+                | Q(convened_on__lte=F("date")),
+                name="act_convened_before_its_date",
+                violation_error_message="La convocation précède la séance.",
+            ),
+            models.CheckConstraint(
+                condition=Q(transmitted_on__isnull=True)
+                | Q(date__isnull=True)
+                | Q(transmitted_on__gte=F("date")),
+                name="act_transmitted_after_its_date",
+                violation_error_message="Un acte est transmis après avoir été pris.",
+            ),
+            models.CheckConstraint(
+                condition=Q(present__isnull=True)
+                | Q(in_office__isnull=True)
+                | Q(present__lte=F("in_office")),
+                name="act_present_within_office",
+                violation_error_message="Il y a plus de présents que de membres en exercice.",
+            ),
+            models.CheckConstraint(
+                condition=Q(present__isnull=True)
+                | Q(votes_for__isnull=True)
+                | Q(
+                    present__gte=F("votes_for")
+                    + Coalesce("votes_against", 0)
+                    + Coalesce("abstentions", 0)
+                    - Coalesce("proxies", 0)
+                ),
+                name="act_votes_within_voters",
+                violation_error_message="Il y a plus de votes que de présents et de pouvoirs.",
             ),
         ]
 

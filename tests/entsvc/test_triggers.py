@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 from django.db import IntegrityError, connection, models, transaction
 
+from conventions.models import ConditionsNotice, Paper, PaperText, Transition
 from entsvc import triggers
 from entsvc.models import ImportRecord, JournalEntry, StoredDocument
 from invoicing.models import (
@@ -24,7 +25,14 @@ from invoicing.models import (
 from invoicing.numbering import IssueRefused
 from invoicing.rendering import render_missing
 from members.models import Headcount, Usage
-from tests.factories import HeadcountFactory, UsageFactory
+from tests.factories import (
+    AmendmentFactory,
+    ConditionsNoticeFactory,
+    HeadcountFactory,
+    PaperFactory,
+    TransitionFactory,
+    UsageFactory,
+)
 from tests.invoicing.scratch import REFUSED
 from tests.invoicing.world import a_world
 
@@ -33,14 +41,18 @@ PROTECTED = [
     Bordereau,
     Call,
     CallLine,
+    ConditionsNotice,
     Headcount,
     ImportRecord,
     JournalEntry,
+    Paper,
+    PaperText,
     Run,
     StoredDocument,
     Titre,
     TitreDocument,
     TitreLine,
+    Transition,
     Usage,
 ]
 FOLLOW_UP = {
@@ -59,14 +71,18 @@ FREE_TEXT = {
     Bordereau: "signatory",
     Call: "name",
     CallLine: "explanation",
+    ConditionsNotice: "actor",
     Headcount: "recorded_by",
     ImportRecord: "file_name",
     JournalEntry: "summary",
+    Paper: "name",
+    PaperText: "title",
     Run: "computed_by",
     StoredDocument: "content_type",
     Titre: "debtor_name",
     TitreDocument: "role",
     TitreLine: "explanation",
+    Transition: "actor",
     Usage: "recorded_by",
 }
 every_table = pytest.mark.parametrize("model", PROTECTED, ids=lambda model: model._meta.model_name)
@@ -91,6 +107,9 @@ def world(db, monkeypatch):
     assert len(list(render_missing(Titre.objects.filter(pk__in=[t.pk for t in titres])))) == 2
     HeadcountFactory()
     UsageFactory()
+    ConditionsNoticeFactory()
+    PaperFactory(amendment=AmendmentFactory())
+    TransitionFactory()
     document = StoredDocument.objects.order_by("pk").first()
     ImportRecord.objects.create(importer="essai", document=document, actor="essai", report={})
     if connection.vendor == "postgresql":

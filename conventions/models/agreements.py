@@ -1,40 +1,62 @@
-"""An agreement: who signs, who pays, which school years, which schools, options and units."""
+"""An agreement: who signs, who pays, which school years, in which state and since when."""
 
 from django.db import models
 from django.db.models import F, Q
+from simple_history.models import HistoricalRecords
 
-from conventions import effect
+from conventions import effect, states
 from conventions.effect import Day, Facts
+from conventions.models.years import Years
 from conventions.policies import POLICIES
-from entsvc.fields import SchoolYearField, SearchField
+from entsvc.fields import SearchField
 from entsvc.french import long_date, lower_first
-from members.models import Act, Member, School
+from entsvc.models import StoredDocument
+from entsvc.triggers import protected
+from members.models import Act, Issuer, Member
 from tariffs.models import Schedule
 
 
-class Years(models.Model):
-    """A span of school years, open while `last_year` is empty."""
+class Conditions(models.Model):
+    """A version of the document of conditions that members accept by their vote."""
 
-    first_year = SchoolYearField("première année scolaire")
-    last_year = SchoolYearField("dernière année scolaire", null=True, blank=True)
+    issuer_path = "issuer"
+
+    issuer = models.ForeignKey(Issuer, models.RESTRICT, verbose_name="émetteur", related_name="+")
+    label = models.CharField("version", max_length=100)
+    act = models.ForeignKey(
+        Act, models.RESTRICT, verbose_name="délibération qui l'adopte", related_name="+"
+    )
+    document = models.ForeignKey(
+        StoredDocument, models.RESTRICT, verbose_name="document", related_name="+", null=True, blank=True
+    )
 
     class Meta:
-        abstract = True
+        verbose_name = "conditions d'exercice"
+        verbose_name_plural = "conditions d'exercice"
+        ordering = ["issuer", "-act__date", "-pk"]
         constraints = [
-            models.CheckConstraint(
-                condition=Q(last_year__isnull=True) | Q(last_year__gte=F("first_year")),
-                name="%(class)s_years_in_order",
-                violation_error_message="La dernière année précède la première.",
+            models.UniqueConstraint(
+                fields=["issuer", "label"],
+                name="conditions_version_once",
+                violation_error_message="Cet émetteur a déjà une version de ce nom.",
             )
         ]
+
+    def __str__(self) -> str:
+        return self.label
 
 
 class Convention(Years):
     """An agreement. The school years it declares, not its dates, decide what may be called."""
 
     class Status(models.TextChoices):
-        DRAFT = "projet", "Projet"
-        IN_FORCE = "en_vigueur", "En vigueur"
+        DRAFT = states.DRAFT, states.AGREEMENT_STATES[states.DRAFT]
+        SENT = states.SENT, states.AGREEMENT_STATES[states.SENT]
+        SIGNED = states.SIGNED, states.AGREEMENT_STATES[states.SIGNED]
+        IN_FORCE = states.IN_FORCE, states.AGREEMENT_STATES[states.IN_FORCE]
+        TERMINATED = states.TERMINATED, states.AGREEMENT_STATES[states.TERMINATED]
+        EXPIRED = states.EXPIRED, states.AGREEMENT_STATES[states.EXPIRED]
+        ABANDONED = states.ABANDONED, states.AGREEMENT_STATES[states.ABANDONED]
 
     issuer_path = "schedule__issuer"
 
@@ -81,12 +103,31 @@ class Convention(Years):
         null=True,
         blank=True,
     )
+    conditions = models.ForeignKey(
+        Conditions,
+        models.RESTRICT,
+        verbose_name="conditions acceptées",
+        related_name="+",
+        null=True,
+        blank=True,
+        help_text="La version que la délibération du membre accepte.",
+    )
+    succeeds = models.OneToOneField(
+        "self",
+        models.RESTRICT,
+        verbose_name="prend la suite de",
+        related_name="successor",
+        null=True,
+        blank=True,
+        help_text="Quand un nouvel organisme signe ou paie à partir d'une année.",
+    )
     private_included = models.BooleanField(
         "écoles privées comprises",
         default=False,
         help_text="Sans cette mention, seules les écoles publiques sont concernées.",
     )
     search = SearchField(from_fields=("reference",))
+    history = HistoricalRecords(excluded_fields=["search"])
 
     class Meta(Years.Meta):
         verbose_name = "convention"
@@ -143,84 +184,32 @@ class Convention(Years):
         return f"{words}, {lower_first(str(self.act))}" if self.act else words
 
 
-class Enrolment(Years):
-    """A school named by an agreement, from one school year to another."""
+@protected()
+class ConditionsNotice(models.Model):
+    """A version of the conditions was notified to the member of an agreement."""
 
-    issuer_path = "convention__schedule__issuer"
+    issuer_path = "conditions__issuer"
 
-    convention = models.ForeignKey(
-        Convention, models.CASCADE, verbose_name="convention", related_name="enrolments"
+    conditions = models.ForeignKey(
+        Conditions, models.RESTRICT, verbose_name="conditions", related_name="notices"
     )
-    school = models.ForeignKey(School, models.RESTRICT, verbose_name="école", related_name="+")
-    opened_on = models.DateField("accès ouvert le", null=True, blank=True)
-
-    class Meta(Years.Meta):
-        verbose_name = "école inscrite"
-        verbose_name_plural = "écoles inscrites"
-        ordering = ["convention", "school"]
-        constraints = [
-            *Years.Meta.constraints,
-            models.UniqueConstraint(
-                fields=["convention", "school", "first_year"],
-                name="enrolment_once_per_start",
-                violation_error_message="Cette école est déjà inscrite à partir de cette année.",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.school} ({self.convention.reference})"
-
-
-class Subscription(Years):
-    """An option of the tariff that an agreement has subscribed."""
-
-    issuer_path = "convention__schedule__issuer"
-
     convention = models.ForeignKey(
-        Convention, models.CASCADE, verbose_name="convention", related_name="subscriptions"
+        Convention, models.RESTRICT, verbose_name="convention", related_name="+"
     )
-    code = models.SlugField("code de l'option", max_length=20)
-
-    class Meta(Years.Meta):
-        verbose_name = "option souscrite"
-        verbose_name_plural = "options souscrites"
-        ordering = ["convention", "code"]
-        constraints = [
-            *Years.Meta.constraints,
-            models.UniqueConstraint(
-                fields=["convention", "code", "first_year"],
-                name="subscription_once_per_start",
-                violation_error_message="Cette option est déjà souscrite à partir de cette année.",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.code} ({self.convention.reference})"
-
-
-class DeliveredUnits(models.Model):
-    """Units delivered under an agreement in a school year, such as half-days of support."""
-
-    issuer_path = "convention__schedule__issuer"
-
-    convention = models.ForeignKey(
-        Convention, models.CASCADE, verbose_name="convention", related_name="units"
-    )
-    school_year = SchoolYearField("année scolaire")
-    code = models.SlugField("ligne tarifaire", max_length=20)
-    quantity = models.PositiveIntegerField("quantité")
+    notified_on = models.DateField("notifiées le")
+    actor = models.CharField("auteur", max_length=150)
 
     class Meta:
-        verbose_name = "unités livrées"
-        verbose_name_plural = "unités livrées"
-        ordering = ["convention", "school_year", "code"]
+        verbose_name = "notification des conditions"
+        verbose_name_plural = "notifications des conditions"
+        ordering = ["conditions", "convention"]
         constraints = [
             models.UniqueConstraint(
-                fields=["convention", "school_year", "code"],
-                name="delivered_units_once",
-                violation_error_message="Ces unités sont déjà saisies pour cette année.",
+                fields=["conditions", "convention"],
+                name="conditions_notified_once",
+                violation_error_message="Ces conditions sont déjà notifiées à ce membre.",
             )
         ]
 
     def __str__(self) -> str:
-        return f"{self.quantity} {self.code} ({self.convention.reference})"
+        return f"{self.conditions} : {self.convention}"
