@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 
-from members import identifiers
+from members import identifiers, votes
 from members.models.issuers import Issuer
 from members.models.territory import Member
 
@@ -84,17 +84,16 @@ class Act(models.Model):
                 violation_error_message="Un acte est transmis après avoir été pris.",
             ),
             models.CheckConstraint(
-                condition=Q(present__isnull=True)
-                | Q(in_office__isnull=True)
-                | Q(present__lte=F("in_office")),
+                condition=Q(in_office__isnull=True)
+                | Q(in_office__gte=Coalesce("present", 0) + Coalesce("proxies", 0)),
                 name="act_present_within_office",
-                violation_error_message="Il y a plus de présents que de membres en exercice.",
+                violation_error_message="Il y a plus de présents et de pouvoirs que de membres en "
+                "exercice.",
             ),
             models.CheckConstraint(
                 condition=Q(present__isnull=True)
-                | Q(votes_for__isnull=True)
                 | Q(
-                    present__gte=F("votes_for")
+                    present__gte=Coalesce("votes_for", 0)
                     + Coalesce("votes_against", 0)
                     + Coalesce("abstentions", 0)
                     - Coalesce("proxies", 0)
@@ -111,6 +110,11 @@ class Act(models.Model):
         if self.date:
             parts.append(f"du {self.date:%d/%m/%Y}")
         return " ".join(parts) + f" ({self.authority})"
+
+    @property
+    def vote(self) -> votes.Vote | None:
+        """Return its vote, None while it is not recorded."""
+        return votes.of(self.votes_for, self.votes_against, self.abstentions)
 
     def clean(self) -> None:
         """Refuse an ACTES identifier that is not the one of this act."""
@@ -132,6 +136,12 @@ class Act(models.Model):
         siren = self._author_siren()
         if siren and found.siren != siren:
             mistakes.append(f"Cet identifiant est celui du SIREN {found.siren}, pas de {siren}.")
+        departements = self._author_departements()
+        if departements and found.departement not in departements:
+            expected = " ou ".join(sorted(departements))
+            mistakes.append(
+                f"Cet identifiant est celui du département {found.departement}, pas de {expected}."
+            )
         natures = self.NATURES.get(self.kind)
         if natures and found.nature not in natures:
             expected = " ou ".join(natures)
@@ -144,3 +154,17 @@ class Act(models.Model):
         if not self.member_id:
             return ""
         return self.member.siret[:9] if self.member.siret else self.member.siren
+
+    def _author_departements(self) -> set[str]:
+        """Return the départements whose préfecture may have received it; none when nothing tells.
+
+        A postal code doesn't tell: it may be that of a neighbour.
+        """
+        if self.issuer_id:
+            return set(self.issuer.departements.split())
+        if not self.member_id or not self.member.insee_code:
+            return set()
+        code = self.member.insee_code
+        if self.member.kind == Member.Kind.DEPARTEMENT:
+            return {code}
+        return {identifiers.departement_of(code)}
