@@ -1,20 +1,22 @@
 """The ground floor."""
 
 from django.apps import AppConfig
+from django.core.signals import request_finished
 from django.db.models.signals import post_migrate, pre_migrate
 
 
 class EntsvcConfig(AppConfig):
-    """Hooks the triggers to the migrations, registers the system checks and what rooms import."""
+    """Hooks triggers to migrations, what waits to the end of requests; registers checks and imports."""
 
     name = "entsvc"
     verbose_name = "Socle"
 
     def ready(self) -> None:
         """Connect signals and checks."""
-        from entsvc import checks, importing, triggers
+        from entsvc import afterwards, checks, importing, triggers
 
         pre_migrate.connect(triggers.before_migrations)
         post_migrate.connect(triggers.after_migrations)
+        request_finished.connect(afterwards.run_pending)
         checks.register_all()
         importing.discover()

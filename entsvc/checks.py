@@ -1,11 +1,13 @@
-"""System checks of the ground floor: can this machine draw a PDF, and at full speed?"""
+"""System checks of the ground floor: can this machine draw a PDF, do the links of mails lead here?"""
 
 import sys
 import warnings
 from collections.abc import Sequence
 from ctypes import CDLL
+from urllib.parse import urlsplit
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
 LIBRARIES = (
@@ -21,6 +23,7 @@ SUBSETTER = "libharfbuzz-subset.so.0"
 def register_all() -> None:
     """Register the checks of this module; called once, when the application is ready."""
     register(check_pdf_libraries, "pdf")
+    register(check_site_url, "site", deploy=True)
 
 
 def check_pdf_libraries(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
@@ -45,6 +48,19 @@ def check_pdf_libraries(app_configs: Sequence[AppConfig] | None, **kwargs: objec
             "libharfbuzz-subset manque : chaque PDF prend trois fois plus de temps.",
             hint="sudo apt-get install libharfbuzz-subset0",
             id="entsvc.W001",
+        )
+    ]
+
+
+def check_site_url(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
+    """Check that the links of mails lead somewhere: W002 when they lead to this machine only."""
+    if urlsplit(settings.SITE_URL).hostname not in ("127.0.0.1", "localhost", None):
+        return []
+    return [
+        Warning(
+            f"Les liens des courriels mènent à {settings.SITE_URL} : personne d'autre ne les ouvre.",
+            hint="Donnez SITE_URL, l'adresse publique du site.",
+            id="entsvc.W002",
         )
     ]
 

@@ -109,6 +109,50 @@ class DatedText(models.Model):
         texts.check_placeholders(self.body)
 
 
+class OutgoingMail(models.Model):
+    """A mail to one recipient: written with what it tells, sent afterwards."""
+
+    class State(models.TextChoices):
+        WAITING = "attente", "À envoyer"
+        SENDING = "envoi", "En cours d'envoi"
+        SENT = "envoye", "Envoyé"
+        FAILED = "echec", "Abandonné"
+
+    recipient = models.EmailField("destinataire")
+    template = models.SlugField("modèle", max_length=50)
+    subject = models.CharField("objet", max_length=200)
+    text = models.TextField("texte", blank=True)
+    html = models.TextField("texte en HTML", blank=True)
+    posted_at = models.DateTimeField("écrit le", auto_now_add=True)
+    state = models.CharField("état", max_length=7, choices=State, default=State.WAITING)
+    attempts = models.PositiveSmallIntegerField("essais", default=0)
+    due_at = models.DateTimeField("prochain essai le", auto_now_add=True)
+    sent_at = models.DateTimeField("envoyé le", null=True, blank=True)
+    error = models.CharField("dernière erreur", max_length=300, blank=True)
+    useful_until = models.DateTimeField(
+        "utile jusqu'au",
+        null=True,
+        blank=True,
+        help_text="Passée cette heure il n'est plus envoyé. Son texte, secret, est effacé ensuite.",
+    )
+
+    class Meta:
+        verbose_name = "courriel"
+        ordering = ["-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state="envoye", sent_at__isnull=False)
+                | (~models.Q(state="envoye") & models.Q(sent_at__isnull=True)),
+                name="mail_sent_has_its_time",
+                violation_error_message="Un courriel envoyé dit quand, et lui seul.",
+            )
+        ]
+        indexes = [models.Index(fields=["state", "due_at"], name="mail_to_send")]
+
+    def __str__(self) -> str:
+        return self.subject
+
+
 @protected()
 class JournalEntry(models.Model):
     """Who did what, when; rows are only ever added."""

@@ -24,6 +24,10 @@ if not DEBUG:
 SECRET_KEY = env("SECRET_KEY", default="cle-de-developpement-sans-valeur-jamais-en-production")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 
+_HOST = next((host for host in ALLOWED_HOSTS if host[:1] not in ("*", ".")), "127.0.0.1")
+# Where the links of mails lead; no request is there to tell.
+SITE_URL = env("SITE_URL", default="http://127.0.0.1:8000" if DEBUG else f"https://{_HOST}").rstrip("/")
+
 INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.simple_history",
@@ -41,8 +45,22 @@ INSTALLED_APPS = [
     "invoicing",
 ]
 
+# Long work. "immediate": done by the page that asks, a part at a time; "database": left to `db_worker`.
+_TASKS = {
+    "immediate": "django_tasks.backends.immediate.ImmediateBackend",
+    "database": "django_tasks_db.DatabaseBackend",
+}
+TASKS_BACKEND = env("TASKS_BACKEND", default="immediate")
+if TASKS_BACKEND not in _TASKS:
+    raise ImproperlyConfigured(f"TASKS_BACKEND vaut {' ou '.join(_TASKS)}, pas « {TASKS_BACKEND} ».")
+TASKS = {"default": {"BACKEND": _TASKS[TASKS_BACKEND]}}
+if TASKS_BACKEND == "database":
+    INSTALLED_APPS.append("django_tasks_db")
+
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "members.portal.headers.PortalHeaders",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -98,7 +116,60 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+# The largest PDF that someone may send, in megabytes.
+LARGEST_SCAN_MB = env.int("LARGEST_SCAN_MB", default=20)
+
 LOGIN_URL = reverse_lazy("admin:login")
+CSRF_FAILURE_VIEW = "members.portal.errors.csrf_failure"
+
+# The mayor's pages (docs/espace.md). Times in seconds.
+SESAME_TOKENS = ["sesame.tokens_v2"]
+SESAME_ONE_TIME = True
+SESAME_MAX_AGE = 15 * 60
+ESPACE_IDLE = 3600
+ESPACE_SESSION = 8 * 3600
+ESPACE_WINDOW = 3600
+ESPACE_LINKS_PER_ADDRESS = env.int("ESPACE_LINKS_PER_ADDRESS", default=5)
+ESPACE_LINKS_PER_NETWORK = env.int("ESPACE_LINKS_PER_NETWORK", default=30)
+# How many proxies of ours add to X-Forwarded-For; production is behind one, which brings HTTPS.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0 if DEBUG else 1)
+
+# OpenID Connect for the mayor's pages, only when a client is given; never for the staff.
+OIDC_RP_CLIENT_ID = env("OIDC_CLIENT_ID", default="")
+OIDC_RP_CLIENT_SECRET = env("OIDC_CLIENT_SECRET", default="")
+OIDC_ISSUER = env("OIDC_ISSUER", default="")
+OIDC_OP_AUTHORIZATION_ENDPOINT = env("OIDC_AUTHORIZATION_ENDPOINT", default="")
+OIDC_OP_TOKEN_ENDPOINT = env("OIDC_TOKEN_ENDPOINT", default="")
+OIDC_OP_USER_ENDPOINT = env("OIDC_USERINFO_ENDPOINT", default="")
+OIDC_OP_JWKS_ENDPOINT = env("OIDC_JWKS_ENDPOINT", default="")
+OIDC_OP_LOGOUT_ENDPOINT = env("OIDC_LOGOUT_ENDPOINT", default="")
+OIDC_LABEL = env("OIDC_LABEL", default="ProConnect")
+OIDC_ACR_VALUES = env("OIDC_ACR_VALUES", default="")
+OIDC_RP_SCOPES = env("OIDC_SCOPES", default="openid email")
+OIDC_RP_SIGN_ALGO = env("OIDC_SIGN_ALGO", default="RS256")
+OIDC_EMAIL_TRUSTED = env.bool("OIDC_EMAIL_TRUSTED", default=False)
+OIDC_AUTHENTICATION_CALLBACK_URL = "espace:provider-back"
+OIDC_USE_PKCE = True
+OIDC_STORE_ID_TOKEN = True
+OIDC_CREATE_USER = True
+OIDC_TIMEOUT = 10
+if OIDC_RP_CLIENT_ID:
+    missing = [
+        f"OIDC_{name}"
+        for name in (
+            "CLIENT_SECRET",
+            "ISSUER",
+            "AUTHORIZATION_ENDPOINT",
+            "TOKEN_ENDPOINT",
+            "USERINFO_ENDPOINT",
+            "JWKS_ENDPOINT",
+        )
+        if not env(f"OIDC_{name}", default="")
+    ]
+    if missing:
+        raise ImproperlyConfigured(f"OIDC_CLIENT_ID exige aussi {', '.join(missing)}.")
+    if not OIDC_RP_SIGN_ALGO.startswith(("RS", "ES")):
+        raise ImproperlyConfigured("OIDC_SIGN_ALGO : RS256 ou ES256, une signature qui se vérifie.")
 
 LANGUAGE_CODE = "fr"
 TIME_ZONE = "Europe/Paris"
@@ -119,6 +190,31 @@ STORAGES = {
 
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default=f"ENT <ne-pas-repondre@{_HOST}>")
+# Where what waits for the end of a response is done: « thread », or « inline » for tests.
+AFTER_RESPONSE = "thread"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"no_token": {"()": "entsvc.redaction.WithoutTokens"}},
+    "handlers": {
+        "server": {
+            "class": "logging.StreamHandler",
+            "filters": ["no_token"],
+            "formatter": "django.server",
+        }
+    },
+    "formatters": {
+        "django.server": {
+            "()": "django.utils.log.ServerFormatter",
+            "format": "[{server_time}] {message}",
+            "style": "{",
+        }
+    },
+    "loggers": {"django.server": {"handlers": ["server"], "level": "INFO", "propagate": False}},
+}
 
 if not DEBUG:
     MIDDLEWARE.insert(1, "whitenoise.middleware.WhiteNoiseMiddleware")

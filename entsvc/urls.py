@@ -8,4 +8,12 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("admin/", include("conventions.urls")),
     path("admin/", admin.site.urls),
+    path("espace/", include("members.portal.urls")),
+    path("espace/", include("conventions.portal.urls")),
+    path("espace/", include("invoicing.portal.urls")),
 ]
+
+handler400 = "members.portal.errors.bad_request"
+handler403 = "members.portal.errors.forbidden"
+handler404 = "members.portal.errors.not_found"
+handler500 = "members.portal.errors.server_error"

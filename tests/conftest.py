@@ -11,9 +11,11 @@ from pathlib import Path
 import hypothesis
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.db.models.query import QuerySet
 from django.template import engines
 
+from entsvc import triggers
 from tests.invoicing import scratch as scratch_database
 
 # A busy machine is no reason to fail a property.
@@ -84,10 +86,26 @@ def closed_network(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
+def after_response_at_once(settings):
+    """Do what waits for the end of a response in the same thread: mail is in `mailoutbox` at once."""
+    settings.AFTER_RESPONSE = "inline"
+
+
+@pytest.fixture(autouse=True)
 def media(settings, tmp_path):
     """Keep the documents of each test apart."""
     settings.MEDIA_ROOT = tmp_path / "media"
     return settings.MEDIA_ROOT
+
+
+@pytest.fixture
+def unguarded(db):
+    """Let a test that commits (`transaction=True`) empty its tables afterwards.
+
+    Triggers refuse TRUNCATE: they are removed here, and Django installs them again once it has emptied.
+    """
+    for model in {*triggers.PROTECTED, *triggers.FROZEN}:
+        triggers.remove(connection, model)
 
 
 @pytest.fixture(scope="session")
