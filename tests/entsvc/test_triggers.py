@@ -17,6 +17,7 @@ from invoicing.models import (
     Bordereau,
     Call,
     CallLine,
+    Payment,
     Run,
     Titre,
     TitreDocument,
@@ -30,6 +31,7 @@ from tests.factories import (
     ConditionsNoticeFactory,
     HeadcountFactory,
     PaperFactory,
+    PaymentFactory,
     TransitionFactory,
     UsageFactory,
 )
@@ -47,6 +49,7 @@ PROTECTED = [
     JournalEntry,
     Paper,
     PaperText,
+    Payment,
     Run,
     StoredDocument,
     Titre,
@@ -71,6 +74,7 @@ FREE_TEXT = {
     JournalEntry: "summary",
     Paper: "name",
     PaperText: "title",
+    Payment: "reference",
     Run: "computed_by",
     StoredDocument: "content_type",
     Titre: "debtor_name",
@@ -104,6 +108,7 @@ def world(db, monkeypatch):
     ConditionsNoticeFactory()
     PaperFactory(amendment=AmendmentFactory())
     TransitionFactory()
+    PaymentFactory(titre=titres[0])
     document = StoredDocument.objects.order_by("pk").first()
     ImportRecord.objects.create(importer="essai", document=document, actor="essai", report={})
     if connection.vendor == "postgresql":
