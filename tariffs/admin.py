@@ -11,6 +11,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from entsvc.staff import ConfirmedAction
 from members.access import ScopedAdmin, ScopedInline
+from members.admin.acts import ActPage
 from members.models import Act
 from tariffs.bands import band_problems
 from tariffs.models import Adoption, Band, Charge, Schedule, Version
@@ -181,14 +182,8 @@ class AdoptionAdmin(ScopedAdmin):
 
 
 @admin.register(Act)
-class ActAdmin(ScopedAdmin):
+class ActAdmin(ActPage):
     """Here rather than with the members: what a tariff rests on no longer changes."""
-
-    list_display = ["__str__", "subject", "issuer", "member", "transmitted_on"]
-    list_filter = ["kind", "issuer"]
-    list_select_related = ["issuer", "member"]
-    search_fields = ["number", "authority", "subject", "actes_id"]
-    autocomplete_fields = ["member"]
 
     def is_free(self, obj):
         return obj is None or not Adoption.objects.filter(act=obj).exists()

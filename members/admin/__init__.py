@@ -3,6 +3,7 @@
 from members.admin.accounts import IssuerAdmin
 from members.admin.counts import HeadcountAdmin, UsageAdmin
 from members.admin.debtors import ConfirmedDebtorAdmin
+from members.admin.portal import PortalAccessAdmin
 from members.admin.schools import SchoolAdmin
 from members.admin.territory import CommuneAdmin, MemberAdmin
 
@@ -12,6 +13,7 @@ __all__ = [
     "HeadcountAdmin",
     "IssuerAdmin",
     "MemberAdmin",
+    "PortalAccessAdmin",
     "SchoolAdmin",
     "UsageAdmin",
 ]

@@ -35,6 +35,10 @@ class UserAdmin(DjangoUserAdmin, StaffAdmin):
     filter_horizontal = ["groups", "issuers"]
     list_filter = ["is_staff", "groups", "issuers"]
 
+    def get_queryset(self, request):
+        """Show the staff: whoever comes by /espace/ is listed with the accesses of its member."""
+        return super().get_queryset(request).exclude(username__startswith=User.PORTAL)
+
 
 class AccountantInline(ScopedInline):
     model = Accountant

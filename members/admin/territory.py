@@ -14,8 +14,10 @@ from entsvc.french import plural
 from entsvc.staff import LoadedForm, ReadOnlyAdmin, ReadOnlyInline, StaffAdmin
 from members import groupings, identifiers, sirets, successions
 from members.access import ScopedInline, visible
+from members.admin.portal import ContactInline
 from members.memberships import other_epci
 from members.models import Commune, GroupedSchool, Issuer, Member, Membership
+from members.portal import access, notices
 
 GROUPS = (Member.Kind.EPCI, Member.Kind.SYNDICAT, Member.Kind.RPI)
 SHOWN = 20
@@ -218,6 +220,20 @@ class MemberAdmin(StaffAdmin):
         }),
     ]  # fmt: skip
 
+    def save_model(self, request, obj, form, change):
+        stored = Member.objects.get(pk=obj.pk) if change else None
+        # Read before both the member and its accesses are written.
+        request.portal_addresses = access.addresses(stored) if stored else []
+        super().save_model(request, obj, form, change)
+
+    def save_related(self, request, form, formsets, change):
+        super().save_related(request, form, formsets, change)
+        notices.tell(
+            member=form.instance,
+            before=request.portal_addresses,
+            actor=request.user.get_username(),
+        )
+
     @display(
         description="état du SIRET",
         ordering="siret_to_verify",
@@ -230,8 +246,10 @@ class MemberAdmin(StaffAdmin):
 
     def get_inlines(self, request, obj):
         if obj is None:
-            return []
-        inlines = [MembershipInline] if obj.kind in GROUPS else []
+            return [ContactInline]
+        inlines = [ContactInline]
+        if obj.kind in GROUPS:
+            inlines.append(MembershipInline)
         if obj.kind == Member.Kind.RPI:
             inlines.append(GroupedSchoolInline)
         if obj.kind == Member.Kind.COMMUNE:

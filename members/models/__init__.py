@@ -4,6 +4,7 @@ from members.models.acts import Act
 from members.models.contacts import Contact
 from members.models.counts import Headcount, HeadcountSource, Usage
 from members.models.issuers import Accountant, Issuer, Signatory, User
+from members.models.portal import LinkRequest, PortalAccess
 from members.models.schools import ConfirmedDebtor, GroupedSchool, School
 from members.models.territory import Commune, Member, Membership
 
@@ -17,8 +18,10 @@ __all__ = [
     "Headcount",
     "HeadcountSource",
     "Issuer",
+    "LinkRequest",
     "Member",
     "Membership",
+    "PortalAccess",
     "School",
     "Signatory",
     "Usage",

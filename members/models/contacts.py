@@ -9,6 +9,8 @@ from members.models.territory import Member
 class Contact(models.Model):
     """An address that may open the pages of a member, besides the one of the member itself."""
 
+    TWICE = "Cette adresse a déjà accès aux pages de ce membre."
+
     member = models.ForeignKey(Member, models.CASCADE, verbose_name="membre", related_name="contacts")
     email = models.EmailField("courriel")
     quality = models.CharField("fonction", max_length=100, blank=True)
@@ -17,6 +19,7 @@ class Contact(models.Model):
         verbose_name = "accès à l'espace"
         verbose_name_plural = "accès à l'espace"
         ordering = ["member", "email"]
+        indexes = [models.Index(Lower("email"), name="contact_address")]
         constraints = [
             models.UniqueConstraint(
                 "member",

@@ -2,6 +2,7 @@
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.db.models import Q
 
 from members import identifiers
 from members.models.periods import Period
@@ -62,7 +63,12 @@ class Issuer(models.Model):
 
 
 class User(AbstractUser):
-    """A member of staff, limited to some issuers."""
+    """A member of staff, limited to some issuers; or an address of a mayor's office, never both.
+
+    The user name of the latter begins with `PORTAL`, which no form of the staff accepts.
+    """
+
+    PORTAL = "espace:"
 
     issuers = models.ManyToManyField(
         Issuer,
@@ -74,6 +80,13 @@ class User(AbstractUser):
     class Meta:
         verbose_name = "utilisateur"
         ordering = ["username"]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(username__startswith="espace:") | Q(is_staff=False, is_superuser=False),
+                name="portal_account_is_never_staff",
+                violation_error_message="Un accès à l'espace n'est jamais un compte du personnel.",
+            )
+        ]
 
 
 class Accountant(Period):

@@ -3,6 +3,7 @@
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Lower
 
 from entsvc.fields import SearchField
 from members import identifiers
@@ -139,6 +140,7 @@ class Member(models.Model):
     class Meta:
         verbose_name = "membre"
         ordering = ["name", "siret", "pk"]
+        indexes = [models.Index(Lower("email"), name="member_address")]
         constraints = [
             models.CheckConstraint(
                 condition=~Q(kind="rpi") | Q(siret__isnull=True),
