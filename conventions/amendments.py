@@ -34,7 +34,8 @@ SEPTEMBER_TO_MID_OCTOBER = Window((9, 1), (10, 15))
 class Filing:
     """An amendment as it was filed: the whole list it wants, by UAI, from a school year on.
 
-    `transmitted_on` counts when it is proved, else `received_on` (decision D23).
+    `transmitted_on` counts when it is proved, else `received_on` (decision D23). `others`: it also asks
+    for something else, such as communes of the RPI or another body that signs or pays.
     """
 
     school_year: int
@@ -42,11 +43,24 @@ class Filing:
     received_on: date | None = None
     transmitted_on: date | None = None
     proved: bool = False
+    others: bool = False
 
     @property
     def filed_on(self) -> date | None:
         """Return the day that counts, None while it is not known."""
         return self.transmitted_on if self.proved and self.transmitted_on else self.received_on
+
+    def changes(self, current: frozenset[str]) -> bool:
+        """Tell whether it asks for anything that the list in force does not give already."""
+        return self.others or self.schools != current
+
+    @property
+    def filed_in_words(self) -> str:
+        """Return how the day that counts is known; raise ValueError while it is not."""
+        if self.filed_on is None:
+            raise ValueError("Aucune date ne compte encore.")
+        how = "Transmis" if self.proved and self.transmitted_on else "Reçu"
+        return f"{how} le {long_date(self.filed_on)}"
 
 
 @dataclass(frozen=True)
@@ -112,16 +126,50 @@ def judge(filing: Filing, current: frozenset[str], window: Window) -> Ruling:
     if day is None:
         return ruling(False, None, "Ni transmis avec preuve ni reçu : donnez la date qui compte.")
     if day > closes:
-        return ruling(False, day, _late(day, closes, added, removed))
+        return ruling(False, day, _late(filing, closes, added, removed))
+    filed = filing.filed_in_words
     if day < opens:
-        return ruling(True, opens, f"Reçu avant le {long_date(opens)} : il prend cette date.")
-    return ruling(
-        True, day, f"Reçu le {long_date(day)}, dans le délai qui court au {long_date(closes)}."
-    )
+        return ruling(True, opens, f"{filed}, avant le {long_date(opens)} : il prend cette date.")
+    return ruling(True, day, f"{filed}, dans le délai qui court jusqu'au {long_date(closes)}.")
 
 
-def _late(day: date, closes: date, added: tuple[str, ...], removed: tuple[str, ...]) -> str:
-    words = [f"Reçu le {long_date(day)}, après le {long_date(closes)} : sans effet cette année."]
+@dataclass(frozen=True)
+class OpenWindow:
+    """The days in which an amendment of a school year may be filed, and whether one of them is today."""
+
+    year: int
+    first: date
+    last: date
+    open: bool
+
+
+def next_window(window: Window, first_year: int, last_year: int | None, on: date) -> OpenWindow | None:
+    """Return the window that is open on a day or opens next, among the years covered; None after all."""
+    year = max(first_year, on.year if on <= window.closes(on.year) else on.year + 1)
+    if last_year is not None and year > last_year:
+        return None
+    first, last = window.opens(year), window.closes(year)
+    return OpenWindow(year, first, last, first <= on <= last)
+
+
+def out_of_order(filing: Filing, accepted: Iterable[Filing]) -> Filing | None:
+    """Return an accepted amendment that another one can no longer come before, None when there is none.
+
+    What an accepted amendment adds and removes is frozen against the list that held before it, that of
+    the years before and of those filed before it in its year: changing that list afterwards would make
+    a frozen fact untrue. Amendments are therefore judged by school year, then by the day that counts.
+    """
+    for other in accepted:
+        if other.school_year > filing.school_year:
+            return other
+        filed = other.filed_on, filing.filed_on
+        if other.school_year == filing.school_year and None not in filed and filed[0] > filed[1]:
+            return other
+    return None
+
+
+def _late(filing: Filing, closes: date, added: tuple[str, ...], removed: tuple[str, ...]) -> str:
+    words = [f"{filing.filed_in_words}, après le {long_date(closes)} : sans effet cette année."]
     if removed:
         stays = plural(len(removed), "école retirée reste due", "écoles retirées restent dues")
         words.append(f"{stays[:1].upper()}{stays[1:]}.")
@@ -130,5 +178,7 @@ def _late(day: date, closes: date, added: tuple[str, ...], removed: tuple[str, .
             len(added), "école ajoutée n'est pas ouverte", "écoles ajoutées ne sont pas ouvertes"
         )
         words.append(f"{waits[:1].upper()}{waits[1:]}.")
+    if filing.others:
+        words.append("Les autres changements demandés n'ont pas lieu.")
     words.append("À déposer de nouveau pour l'année suivante.")
     return " ".join(words)

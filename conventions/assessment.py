@@ -4,8 +4,9 @@ Reads the database in a number of queries that does not depend on the number of 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +15,9 @@ from django.db.models import Q, QuerySet
 from conventions import states
 from conventions.basis import WITHOUT_SIRET, Basis
 from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription
+from conventions.policies import GATING
 from entsvc import school_year
+from entsvc.french import long_date
 from members import counts
 from members.models import Headcount, HeadcountSource, Member, Usage
 from tariffs import engine
@@ -23,6 +26,9 @@ from tariffs.models import Adoption, Schedule
 
 # What stands for no count at all.
 UNKNOWN = counts.Known(None, "", True, 0)
+
+# The columns of a school that the engine reads.
+DESCRIBED = ("uai", "name", "commune_name", "degree", "sector")
 
 NOBODY = "d'un membre sans SIRET"
 
@@ -51,6 +57,7 @@ def read_basis(schedule: Schedule, year: int, decisions: Decisions | None = None
     conventions = list(
         Convention.objects.select_related("debtor", "party", "act")
         .filter(covering(year), schedule=schedule, status__in=states.OWING)
+        .exclude(policy__in=GATING)
         .order_by("reference")
     )
     return Basis(
@@ -66,6 +73,63 @@ def covering(year: int, prefix: str = "") -> Q:
     """Match rows whose declared years hold `year`, through `prefix` (`convention__`) if any."""
     open_or_later = Q(**{f"{prefix}last_year__isnull": True}) | Q(**{f"{prefix}last_year__gte": year})
     return Q(**{f"{prefix}first_year__lte": year}) & open_or_later
+
+
+def opened_in(year: int) -> Q:
+    """Match the enrolments that a school year bills: opened by then, or of which no opening is known.
+
+    Without any opening fact the agreement was taken over from paper, its school in service already.
+    """
+    taken_over = Q(opened_on__isnull=True, project_submitted_on__isnull=True)
+    return taken_over | Q(opened_on__lte=school_year.last_day(year))
+
+
+def waiting_in(year: int) -> Q:
+    """Match the other enrolments: waiting for their opening, or opened after that school year."""
+    submitted = Q(opened_on__isnull=True, project_submitted_on__isnull=False)
+    return submitted | Q(opened_on__gt=school_year.last_day(year))
+
+
+def not_yet_open(year: int, submitted_on: date | None, opened_on: date | None) -> str:
+    """Return why a school is not billed for a school year (see `waiting_in`), empty when it is."""
+    if opened_on and opened_on > school_year.last_day(year):
+        return f"son accès n'a ouvert que le {long_date(opened_on)}."
+    if submitted_on and not opened_on:
+        return f"en attente d'ouverture, son projet étant déposé le {long_date(submitted_on)}."
+    return ""
+
+
+def describer(year: int, school_ids: Any) -> Callable[..., engine.School]:
+    """Return what makes a school of the engine of its DESCRIBED columns and why it is left out.
+
+    `school_ids` are keys or a query of them: their counts of the year are read here, in three queries.
+    """
+    heads = counts.retained(Headcount, year, school_ids)
+    usages = counts.retained(Usage, year, school_ids)
+    before = counts.retained(Headcount, year - 1, school_ids)
+
+    def described(
+        uai: str, name: str, commune: str, degree: str, sector: str, excluded: str
+    ) -> engine.School:
+        pupils, usage, previous = (known.get(uai, UNKNOWN) for known in (heads, usages, before))
+        return engine.School(
+            uai=uai,
+            name=name,
+            commune=commune,
+            degree=degree,
+            sector=sector,
+            pupils=pupils.number,
+            pupils_source=pupils.source,
+            pupils_billable=pupils.billable,
+            active_pupils=usage.number,
+            active_source=usage.source,
+            active_billable=usage.billable,
+            excluded=excluded,
+            # An approximation compares with nothing.
+            previous_pupils=previous.number if previous.billable else None,
+        )
+
+    return described
 
 
 def unused(decisions: Decisions, basis: Basis) -> list[engine.Anomaly]:
@@ -165,46 +229,24 @@ def _enrolled(schedule: Schedule, year: int) -> QuerySet[Enrolment]:
         covering(year, "convention__"),
         convention__schedule=schedule,
         convention__status__in=states.OWING,
-    )
+    ).exclude(convention__policy__in=GATING)
 
 
 def _schools_by_convention(
     schedule: Schedule, year: int, exclusions: Mapping[str, str]
 ) -> dict[int, list[engine.School]]:
     enrolments = _enrolled(schedule, year)
-    school_ids = enrolments.values("school_id")
-    heads = counts.retained(Headcount, year, school_ids)
-    usages = counts.retained(Usage, year, school_ids)
-    before = counts.retained(Headcount, year - 1, school_ids)
+    described = describer(year, enrolments.values("school_id"))
     rows = enrolments.order_by("school__uai", "pk").values_list(
         "convention_id",
-        "school__uai",
-        "school__name",
-        "school__commune_name",
-        "school__degree",
-        "school__sector",
+        "project_submitted_on",
+        "opened_on",
+        *(f"school__{name}" for name in DESCRIBED),
     )
     schools: dict[int, list[engine.School]] = defaultdict(list)
-    for convention_id, uai, name, commune, degree, sector in rows:
-        pupils, usage, previous = (known.get(uai, UNKNOWN) for known in (heads, usages, before))
-        schools[convention_id].append(
-            engine.School(
-                uai=uai,
-                name=name,
-                commune=commune,
-                degree=degree,
-                sector=sector,
-                pupils=pupils.number,
-                pupils_source=pupils.source,
-                pupils_billable=pupils.billable,
-                active_pupils=usage.number,
-                active_source=usage.source,
-                active_billable=usage.billable,
-                excluded=exclusions.get(uai, ""),
-                # An approximation compares with nothing.
-                previous_pupils=previous.number if previous.billable else None,
-            )
-        )
+    for convention_id, submitted_on, opened_on, uai, *facts in rows:
+        excluded = exclusions.get(uai) or not_yet_open(year, submitted_on, opened_on)
+        schools[convention_id].append(described(uai, *facts, excluded))
     return schools
 
 

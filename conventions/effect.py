@@ -13,6 +13,8 @@ class Facts:
 
     `vote_transmitted_on` and `text_transmitted_on` are those of the member's deliberation and of the
     signed text; `fixed_by_vote` the day its deliberation asks for, `votes` the two concordant ones.
+    `carried` is whether the committee's vote reached the majority its text asks for, None while its
+    voices are not recorded.
     """
 
     signed_on: date | None = None
@@ -20,6 +22,7 @@ class Facts:
     text_transmitted_on: date | None = None
     fixed_by_vote: date | None = None
     votes: tuple[date, ...] = ()
+    carried: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -71,9 +74,14 @@ def _on_later_transmission(facts: Facts) -> Day:
 
 
 def _on_day_fixed(facts: Facts) -> Day:
-    """The day the deliberation fixes, never before the second concordant vote (decision D19)."""
+    """The day the deliberation fixes, never before the second concordant vote (decision D19).
+
+    The committee adopts by two thirds of the votes cast; a vote whose voices are unknown is trusted.
+    """
     if len(facts.votes) < 2:
         return Day(None, "Il faut les deux votes concordants, celui du membre et celui du comité.")
+    if facts.carried is False:
+        return Day(None, "Le comité ne l'a pas adopté aux deux tiers des suffrages exprimés.")
     if facts.fixed_by_vote is None:
         return Day(None, "La délibération du membre ne fixe pas la date d'effet : saisissez-la.")
     second = max(facts.votes)
@@ -91,12 +99,3 @@ def _years_after(day: date, years: int) -> date:
         return day.replace(year=day.year + years)
     except ValueError:
         return date(day.year + years, 3, 1)
-
-
-def carries(votes_for: int, votes_against: int) -> bool:
-    """Tell whether two thirds of the votes cast approve: abstentions are not votes cast.
-
-    Source: conditions of 15 June 2023 of Nord-Pas-de-Calais Numérique, article 4.
-    """
-    cast = votes_for + votes_against
-    return cast > 0 and votes_for * 3 >= cast * 2

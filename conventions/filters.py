@@ -10,7 +10,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
-from conventions.readiness import FINDINGS, Finding, Scope
+from conventions.findings import Finding, Scope
+from conventions.readiness import FINDINGS
 from entsvc import school_year
 from members.access import visible
 from members.models import Issuer

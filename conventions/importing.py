@@ -7,10 +7,12 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from django.db.models import Model, Prefetch
+from django.db.models import Exists, Model, OuterRef, Prefetch
 from django.db.models.base import ModelState
 
-from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription
+from conventions import life, states
+from conventions.models import Amendment, Convention, DeliveredUnits, Enrolment, Subscription
+from conventions.policies import POLICIES
 from entsvc import history, school_year
 from entsvc.cells import RowError, checked, parse_count, parse_date
 from entsvc.changes import Plan, write
@@ -22,15 +24,18 @@ from members.pending import pending_members, pending_schools
 from tariffs.models import Charge, Schedule
 
 CODE = re.compile(r"[A-Za-z0-9_-]{1,20}")
-FIELDS = ["party", "debtor", "signed_on", "ends_on", "first_year", "last_year", "status"]
+FIELDS = ["party", "debtor", "signed_on", "ends_on", "first_year", "last_year", "status", "policy"]
 ENDS_TOO_EARLY = "La convention prend fin avant d'être signée."
+# The states that a file of agreements in force may find; it puts a draft in force, and reopens nothing.
+OPEN = (states.DRAFT, states.IN_FORCE)
+AMENDED = "Cette convention a des avenants : sa liste d'écoles ne change que par un avenant."
 
 
 @dataclass(frozen=True)
 class Record:
     """A checked row, with its codes as the file writes them until they are known to the database.
 
-    No debtor, schools, options or units means that the file has no word on them.
+    No debtor, schools, options, units or text means that the file has no word on them.
     """
 
     line: int
@@ -45,6 +50,7 @@ class Record:
     schools: tuple[str, ...]
     options: tuple[str, ...]
     units: tuple[tuple[str, int], ...]
+    policy: str = ""
 
 
 @dataclass
@@ -57,14 +63,15 @@ class Changes:
     subscriptions: list[Subscription] = field(default_factory=list)
     units: list[DeliveredUnits] = field(default_factory=list)
     gone: dict[type[Model], list[Model]] = field(default_factory=lambda: defaultdict(list))
+    put_in_force: list[tuple[Convention, str]] = field(default_factory=list)
 
     def remove(self, rows: Iterable[Model]) -> None:
         """Note rows to delete."""
         for row in rows:
             self.gone[type(row)].append(row)
 
-    def write(self, reason: str) -> None:
-        """Delete, then create and update, in bulk; `reason` goes to the history of the rows."""
+    def write(self, reason: str, actor: str) -> None:
+        """Delete, then create and update, in bulk; `reason` goes to the history and to the log."""
         for rows in self.gone.values():
             history.delete(rows, reason)
         write(Plan(self.create, self.update), Convention, FIELDS, reason)
@@ -74,6 +81,7 @@ class Changes:
             (DeliveredUnits, self.units),
         ):
             write(Plan(create=rows), model, [], reason)
+        life.log_taken_over(self.put_in_force, actor=actor, comment=reason)
 
 
 def parse(row: Row, flag: Flag, options: Options) -> Record:
@@ -96,6 +104,7 @@ def parse(row: Row, flag: Flag, options: Options) -> Record:
         schools=_schools(values["ecoles"]),
         options=_options(values["options"]),
         units=_units(values["unites"]),
+        policy=_policy(values.get("texte", "")),
     )
     _check_dates(record, values)
     if not record.signed_on:
@@ -129,7 +138,7 @@ def apply(records: list[Record], job: Job) -> None:
             report.created += 1
         schedule = schedules[record.schedule]
         _plan(record, existing or Convention(), schedule, members, schools, changes)
-    changes.write(f"import {job.record} ({job.actor})")
+    changes.write(f"import {job.record} ({job.actor})", job.actor)
 
 
 IMPORTER = register(
@@ -188,6 +197,13 @@ def _units(text: str) -> tuple[tuple[str, int], ...]:
         seen.add(code.upper())
         units.append((code, parse_count("unites", quantity)))
     return tuple(units)
+
+
+def _policy(code: str) -> str:
+    if code and code not in POLICIES:
+        known = ", ".join(POLICIES)
+        raise RowError("texte", code, f"Texte de convention inconnu ; textes possibles : {known}.")
+    return code
 
 
 def _check_dates(record: Record, values: dict[str, str]) -> None:
@@ -264,12 +280,31 @@ def _completed(
     for record in records:
         existing = stored.get((record.schedule, record.reference))
         told, record = record, _with_stored(record, existing)
+        if existing and _is_closed(told, existing, report):
+            continue
         if _ends_before_signature(record):
             report.refuse(record.line, "date_fin", f"{record.ends_on}", ENDS_TOO_EARLY)
             continue
         if existing:
             _flag_changes(told, existing, report)
         yield record
+
+
+def _is_closed(told: Record, existing: Convention, report: Report) -> bool:
+    """Refuse a row that would undo a step of the life of an agreement, or the work of its amendments."""
+    if existing.status not in OPEN:
+        report.refuse(
+            told.line,
+            "reference",
+            told.reference,
+            f"Cette convention est « {existing.get_status_display()} » : un fichier ne la remet pas en "
+            "vigueur. Passez par sa fiche.",
+        )
+        return True
+    if existing.amended and told.schools and told.schools != _schools_of(existing):
+        report.refuse(told.line, "ecoles", " ".join(told.schools), AMENDED)
+        return True
+    return False
 
 
 def _with_stored(record: Record, existing: Convention | None) -> Record:
@@ -282,6 +317,7 @@ def _with_stored(record: Record, existing: Convention | None) -> Record:
         ends_on=record.ends_on or existing.ends_on,
         schools=record.schools or _schools_of(existing),
         options=record.options or _options_of(existing),
+        policy=record.policy or existing.policy,
     )
 
 
@@ -302,6 +338,8 @@ def _flag_changes(told: Record, existing: Convention, report: Report) -> None:
 def _stored(schedules: dict[str, Schedule]) -> dict[tuple[str, str], Convention]:
     rows = (
         Convention.objects.filter(schedule__in=schedules.values())
+        .annotate(amended=Exists(Amendment.objects.filter(convention=OuterRef("pk"))))
+        .select_for_update(of=("self",))
         .select_related("schedule", "party", "debtor")
         # Schools are joined: Django prefetches them by « id = 1 OR id = 2 … », too long for SQLite.
         .prefetch_related(
@@ -335,6 +373,7 @@ def _snapshot(convention: Convention) -> tuple:
         _schools_of(convention),
         _options_of(convention),
         _units_of(convention),
+        convention.policy,
         convention.status,
     )
 
@@ -349,6 +388,7 @@ def _wanted_snapshot(record: Record, existing: Convention) -> tuple:
         record.schools,
         record.options,
         record.units or _units_of(existing),
+        record.policy,
         Convention.Status.IN_FORCE,
     )
 
@@ -370,6 +410,9 @@ def _plan(
     convention.party, convention.debtor = members[record.party], members[record.debtor]
     convention.signed_on, convention.ends_on = record.signed_on, record.ends_on
     convention.first_year, convention.last_year = record.first_year, record.last_year
+    convention.policy = record.policy
+    if convention.status != states.IN_FORCE:
+        changes.put_in_force.append((convention, convention.status))
     convention.status = Convention.Status.IN_FORCE
     (changes.create if new else changes.update).append(convention)
     changes.remove(e for e in enrolments if e.school.uai not in record.schools)

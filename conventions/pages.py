@@ -5,27 +5,23 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.contrib import messages
 from django.core.paginator import Page, Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils import timezone
-from unfold.widgets import SELECT_CLASSES
 
 from conventions import proposals, readiness
 from conventions.filters import PARAMETER, address
-from conventions.readiness import FINDINGS, Finding, Scope
-from entsvc import school_year
+from conventions.findings import Finding, Scope
+from conventions.readiness import FINDINGS
+from conventions.scoped_pages import address_of, context_of, issuers_of, require, scope_of
 from entsvc.french import plural
-from members.access import visible
-from members.models import ConfirmedDebtor, Issuer, Member
+from members.models import ConfirmedDebtor, Member
 
 PER_PAGE = 100
 SHOWN = 20  # refusals told one by one
-YEARS_BEFORE, YEARS_AFTER = 9, 1
 BY_HAND = "Choisi à la main"
 GROUPS = {"school": "Écoles", "member": "Membres", "convention": "Conventions"}
 
@@ -41,10 +37,10 @@ class Line:
 
 def readiness_page(request: HttpRequest) -> HttpResponse:
     """Show what is missing for a school year, each number linked to the rows to mend."""
-    _require(request, "conventions.view_convention", "members.view_school", "members.view_member")
-    issuers = _issuers(request)
-    scope = _scope(request, issuers)
-    context = _context(request, "Qualité des données", issuers, scope)
+    require(request, "conventions.view_convention", "members.view_school", "members.view_member")
+    issuers = issuers_of(request)
+    scope = scope_of(request, issuers)
+    context = context_of(request, "Qualité des données", issuers, scope)
     if scope:
         numbers = readiness.counts(scope)
         lines = [
@@ -61,13 +57,13 @@ def readiness_page(request: HttpRequest) -> HttpResponse:
 
 def debtors_page(request: HttpRequest) -> HttpResponse:
     """Show the payers proposed, and confirm on POST those that were ticked, or the whole page."""
-    _require(request, "members.view_confirmeddebtor", "members.view_school")
-    issuers = _issuers(request)
-    scope = _scope(request, issuers)
+    require(request, "members.view_confirmeddebtor", "members.view_school")
+    issuers = issuers_of(request)
+    scope = scope_of(request, issuers)
     if request.method == "POST":
-        _require(request, "members.add_confirmeddebtor")
+        require(request, "members.add_confirmeddebtor")
         return _confirm(request, scope)
-    context = _context(request, "Payeurs proposés", issuers, scope)
+    context = context_of(request, "Payeurs proposés", issuers, scope)
     if scope:
         state = _state(request)
         rows = proposals.rows_of(scope)
@@ -75,7 +71,7 @@ def debtors_page(request: HttpRequest) -> HttpResponse:
         context |= {
             "state": state,
             "tabs": [
-                (code, label, number, _address("conventions:debtors", scope, etat=code))
+                (code, label, number, address_of("conventions:debtors", scope, etat=code))
                 for (code, label), number in zip(
                     proposals.STATES.items(), proposals.numbers(rows).values(), strict=True
                 )
@@ -110,28 +106,6 @@ def _confirm(request: HttpRequest, scope: Scope | None) -> HttpResponse:
     return redirect(request.get_full_path())
 
 
-def _require(request: HttpRequest, *permissions: str) -> None:
-    if not request.user.has_perms(permissions):
-        raise PermissionDenied
-
-
-def _issuers(request: HttpRequest) -> list[Issuer]:
-    return list(visible(Issuer.objects.order_by("code"), request.user))
-
-
-def _scope(request: HttpRequest, issuers: list[Issuer]) -> Scope | None:
-    """Return what the page is about: one of the account's issuers and a year, or nothing to see."""
-    code, year = request.GET.get("emetteur"), request.GET.get("annee")
-    try:
-        asked = school_year.parse(year) if year else school_year.containing(timezone.localdate())
-    except ValueError as error:
-        raise Http404(str(error)) from error
-    found = [issuer for issuer in issuers if code in (None, "", issuer.code)]
-    if code and not found:
-        raise Http404("Émetteur inconnu.")
-    return Scope(found[0], asked) if found else None
-
-
 def _state(request: HttpRequest) -> str:
     state = request.GET.get("etat", "")
     if state not in proposals.STATES:
@@ -139,38 +113,9 @@ def _state(request: HttpRequest) -> str:
     return state
 
 
-def _context(
-    request: HttpRequest, title: str, issuers: list[Issuer], scope: Scope | None
-) -> dict[str, Any]:
-    context = {
-        **admin.site.each_context(request),
-        "title": title,
-        "issuers": issuers,
-        "scope": scope,
-        "years": _years(scope),
-        "select_classes": " ".join(SELECT_CLASSES),
-    }
-    if scope:
-        context["issuer_link"] = reverse("admin:members_issuer_change", args=[scope.issuer.pk])
-    return context
-
-
-def _years(scope: Scope | None) -> list[tuple[str, bool]]:
-    """Return the school years to choose from, the latest first, and which one is shown."""
-    now = school_year.containing(timezone.localdate())
-    years = set(range(now - YEARS_BEFORE, now + YEARS_AFTER + 1)) | ({scope.year} if scope else set())
-    chosen = scope.year if scope else now
-    return [(school_year.label(year), year == chosen) for year in sorted(years, reverse=True)]
-
-
-def _address(name: str, scope: Scope, **more: Any) -> str:
-    query = {"emetteur": scope.issuer.code, "annee": school_year.label(scope.year), **more}
-    return f"{reverse(name)}?{urlencode(query)}"
-
-
 def _link(finding: Finding, scope: Scope) -> str:
     if finding.code == "sans-payeur":
-        return _address("conventions:debtors", scope)
+        return address_of("conventions:debtors", scope)
     model = finding.base(scope).model._meta
     changelist = reverse(f"admin:{model.app_label}_{model.model_name}_changelist")
     return f"{changelist}?{urlencode({PARAMETER: address(finding, scope)})}"
@@ -187,7 +132,7 @@ def _page_link(scope: Scope, state: str, page: Page, step: int) -> str:
     number = page.number + step
     if not 1 <= number <= page.paginator.num_pages:
         return ""
-    return _address("conventions:debtors", scope, etat=state, page=number)
+    return address_of("conventions:debtors", scope, etat=state, page=number)
 
 
 def _cards(rows: Iterable[proposals.Row]) -> Iterable[dict[str, Any]]:

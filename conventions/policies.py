@@ -33,7 +33,11 @@ class Policy:
     """The rules of one agreement; no `years` and no `last_day` mean that it has no end.
 
     `window` is when an amendment of its schools may be filed, None where there is no such amendment.
-    `bills` is false for an agreement that gates openings only. `note` is a decision shown to staff.
+    `bills` is false for an agreement that gates openings only. `annex` tells whether it names its
+    schools in an annexed list, sent to be signed with it. `two_thirds` is true where the committee
+    adopts it by two thirds of the votes cast; `conditions` where the member accepts a version of a
+    document whose changes are notified to it. Beyond `annex_rows` schools the list is a separate one,
+    drawn up with the IEN (decision D7). `note` is a decision shown to staff.
     """
 
     code: str
@@ -47,6 +51,10 @@ class Policy:
     notice_months: int | None = None
     refund: bool = True
     bills: bool = True
+    two_thirds: bool = False
+    conditions: bool = False
+    annex: bool = False
+    annex_rows: int | None = None
     note: str = ""
 
 
@@ -55,6 +63,7 @@ CHARTER = Policy(
     name="Adhésion à la charte ENT",
     source="Charte ENT de Somme Numérique, délibération n° 12 du 24 juin 2014, articles 3 et 6",
     effect=Effect.LATER_TRANSMISSION,
+    annex=True,
     endings=(Ending.BREACH_BY_MEMBER, Ending.GENERAL_INTEREST_BY_MEMBER),
 )
 FRAMEWORK = Policy(
@@ -72,6 +81,8 @@ TRANSFER = Policy(
     source="Conditions d'exercice du 15 juin 2023 de Nord-Pas-de-Calais Numérique, article 4",
     effect=Effect.DAY_FIXED_BY_VOTE,
     endings=(Ending.STATUTES,),
+    two_thirds=True,
+    conditions=True,
     note="La date d'effet ne précède jamais le second vote concordant.",
 )
 PARTNERSHIP_2020 = Policy(
@@ -81,6 +92,8 @@ PARTNERSHIP_2020 = Policy(
     effect=Effect.SIGNATURE,
     last_day=date(2021, 10, 31),
     window=SEPTEMBER_TO_MID_OCTOBER,
+    annex=True,
+    annex_rows=15,
     endings=(Ending.NOTICE, Ending.BREACH),
     notice_months=1,
     refund=False,
@@ -91,9 +104,16 @@ PARTNERSHIP_2024 = Policy(
     source="Convention de la région académique Occitanie 2024-2025",
     effect=Effect.SIGNATURE,
     last_day=date(2025, 9, 5),
+    annex=True,
+    annex_rows=15,
     endings=(Ending.BREACH,),
     refund=False,
 )
 POLICIES = {
     policy.code: policy for policy in (CHARTER, FRAMEWORK, TRANSFER, PARTNERSHIP_2020, PARTNERSHIP_2024)
 }
+
+# Those that open schools and found no call.
+GATING = tuple(policy.code for policy in POLICIES.values() if not policy.bills)
+WITH_CONDITIONS = tuple(policy.code for policy in POLICIES.values() if policy.conditions)
+BY_TWO_THIRDS = tuple(policy.code for policy in POLICIES.values() if policy.two_thirds)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from conventions.readiness import Scope, territory_schools, unagreed_schools
+from conventions.findings import Scope, territory_schools, unagreed_schools
 from members.debtors import Choice, Directory, Outcome, Proposal, confirm, directory_for, propose
 from members.models import ConfirmedDebtor
 

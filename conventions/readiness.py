@@ -1,66 +1,33 @@
-"""Is a school year ready to be called? What is missing, by issuer, each count with the rows behind it.
-
-Nothing here is stored: a finding is a condition on rows, which counts them and lists them alike.
-"""
+"""Is a school year ready to be called? What is missing, by issuer, with the rows behind each count."""
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
 
-from conventions import states
-from conventions.assessment import covering
-from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription
+from conventions.agreement_findings import AGREEMENT_FINDINGS
+from conventions.assessment import covering, opened_in, waiting_in
+from conventions.findings import (
+    BLOCKING,
+    TO_CHECK,
+    Finding,
+    Scope,
+    absent,
+    earlier_parties,
+    enrolled_schools,
+    enrolments,
+    first_degree_communes,
+    in_force,
+    parties,
+    signs_or_pays,
+    unagreed_schools,
+)
+from conventions.models import Subscription
 from entsvc import school_year
 from entsvc.french import NO_BREAK
-from members.models import ConfirmedDebtor, Headcount, Issuer, Member, Membership, School, Usage
+from members.models import ConfirmedDebtor, Headcount, Member, Membership, School, Usage
 from tariffs.engine import VARIATION
 from tariffs.models import Adoption, Charge, Schedule
-
-BLOCKING, TO_CHECK = "bloque", "à vérifier"
-
-
-@dataclass(frozen=True)
-class Scope:
-    """An issuer and a school year (2024 for 2024-2025)."""
-
-    issuer: Issuer
-    year: int
-
-    def __str__(self) -> str:
-        return f"{self.issuer.code} {school_year.label(self.year)}"
-
-    @property
-    def departements(self) -> list[str]:
-        """Return the codes of the issuer's territory."""
-        return self.issuer.departements.split()
-
-    @cached_property
-    def degrees(self) -> frozenset[str]:
-        """Return the degrees that the tariff of the year bills; of any year while none is adopted."""
-        charges = Charge.objects.filter(version__schedule__issuer=self.issuer)
-        of_year = charges.filter(version__adoption__school_year=self.year)
-        found = set(of_year.order_by().values_list("degree", flat=True).distinct())
-        found = found or set(charges.order_by().values_list("degree", flat=True).distinct())
-        return frozenset(School.Degree.values) if "" in found else frozenset(found)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the page: which rows are concerned among `base`, how bad it is, what mends it."""
-
-    code: str
-    label: str
-    advice: str
-    severity: str
-    base: Callable[[Scope], QuerySet]
-    condition: Callable[[Scope], Q]
-
-    def rows(self, scope: Scope) -> QuerySet:
-        """Return the rows that the line counts."""
-        return self.base(scope).filter(self.condition(scope))
 
 
 def counts(scope: Scope) -> dict[str, int]:
@@ -86,86 +53,12 @@ def schedules_not_adopted(scope: Scope) -> list[str]:
     return list(missing.order_by("code").values_list("code", flat=True))
 
 
-def territory_schools(scope: Scope) -> QuerySet[School]:
-    """Return the public schools of the territory whose degree is billed and that are still there."""
-    return School.objects.filter(
-        departement_code__in=scope.departements,
-        sector=School.Sector.PUBLIC,
-        degree__in=scope.degrees,
-    ).exclude(_absent(scope))
-
-
-def _absent(scope: Scope) -> Q:
-    """Match the schools that the annuaire no longer named before the year was over."""
-    return Q(absent_since__lte=school_year.last_day(scope.year))
-
-
-def unagreed_schools(scope: Scope) -> QuerySet[School]:
-    """Return the schools of the territory that no agreement in force names for the year."""
-    return territory_schools(scope).exclude(pk__in=_enrolments(scope).values("school"))
-
-
-def enrolled_schools(scope: Scope) -> QuerySet[School]:
-    """Return the schools that agreements in force name for the year."""
-    return School.objects.filter(pk__in=_enrolments(scope).values("school"))
-
-
-def agreements(scope: Scope) -> QuerySet[Convention]:
-    """Return the issuer's agreements that cover the year, drafts included."""
-    return Convention.objects.filter(covering(scope.year), schedule__issuer=scope.issuer)
-
-
-def parties(scope: Scope) -> QuerySet[Member]:
-    """Return who signs or pays under the agreements that cover the year."""
-    return Member.objects.filter(_signs_or_pays(agreements(scope)))
-
-
-def first_degree_communes(scope: Scope) -> QuerySet[Member]:
-    """Return the communes that have a public école which no agreement names, when écoles are billed."""
-    if School.Degree.FIRST not in scope.degrees:
-        return Member.objects.none()
-    schools = unagreed_schools(scope).filter(degree=School.Degree.FIRST)
-    return Member.objects.filter(
-        kind=Member.Kind.COMMUNE,
-        successor__isnull=True,
-        insee_code__in=schools.order_by().values("commune_code"),
-    )
-
-
-def earlier_parties(scope: Scope) -> QuerySet[Member]:
-    """Return who signed or paid in an earlier year, and was not taken over since."""
-    before = Convention.objects.filter(
-        schedule__issuer=scope.issuer,
-        status__in=states.OWING,
-        first_year__lt=scope.year,
-    )
-    return Member.objects.filter(_signs_or_pays(before), successor__isnull=True)
-
-
 TERRITORIAL = (unagreed_schools, first_degree_communes)
 
 
 def is_known(finding: Finding, scope: Scope) -> bool:
     """Tell whether a line can be counted: those of the territory can't, while the issuer has none."""
     return bool(scope.departements) or finding.base not in TERRITORIAL
-
-
-def _in_force(scope: Scope) -> QuerySet[Convention]:
-    return agreements(scope).filter(status__in=states.OWING)
-
-
-def _signs_or_pays(conventions: QuerySet[Convention]) -> Q:
-    conventions = conventions.order_by()
-    return Q(pk__in=conventions.values("debtor")) | Q(pk__in=conventions.values("party"))
-
-
-def _enrolments(scope: Scope) -> QuerySet[Enrolment]:
-    return Enrolment.objects.order_by().filter(
-        covering(scope.year),
-        covering(scope.year, "convention__"),
-        convention__schedule__issuer=scope.issuer,
-        convention__status__in=states.OWING,
-    )
 
 
 def _read_by(scope: Scope, metric: Q, *, unless_adopted: bool = False) -> Q:
@@ -193,7 +86,7 @@ def _read_by(scope: Scope, metric: Q, *, unless_adopted: bool = False) -> Q:
     if unless_adopted:
         read |= ~Exists(adopted)
     agreed = ~Q(school__sector=School.Sector.PRIVATE) | Q(convention__private_included=True)
-    return Q(pk__in=_enrolments(scope).filter(agreed, read).values("school"))
+    return Q(pk__in=enrolments(scope).filter(agreed, read, opened_in(scope.year)).values("school"))
 
 
 READS_PUPILS = Q(metric=Charge.Metric.PUPILS) | Q(
@@ -260,24 +153,18 @@ def _unconfirmed(scope: Scope) -> Q:
 
 
 def _without_agreement(scope: Scope) -> Q:
-    return ~_signs_or_pays(_in_force(scope))
+    return ~signs_or_pays(in_force(scope))
 
 
 def _uncovered_commune(scope: Scope) -> Q:
     """Match a commune that no agreement covers, nor any of the bodies it is part of that year."""
-    signing = Member.objects.order_by().filter(_signs_or_pays(_in_force(scope)))
+    signing = Member.objects.order_by().filter(signs_or_pays(in_force(scope)))
     grouped = Membership.objects.order_by().filter(
         Q(valid_to__isnull=True) | Q(valid_to__gte=school_year.first_day(scope.year)),
         valid_from__lte=school_year.last_day(scope.year),
         body__in=signing.values("pk"),
     )
     return _without_agreement(scope) & ~Q(pk__in=grouped.values("commune"))
-
-
-def _schoolless(scope: Scope) -> Q:
-    enrolled = Enrolment.objects.order_by().filter(covering(scope.year)).values("convention")
-    units = DeliveredUnits.objects.order_by().filter(school_year=scope.year, quantity__gt=0)
-    return ~Q(pk__in=enrolled) & ~Q(pk__in=units.values("convention"))
 
 
 BILLED = ~Q(kind=Member.Kind.RPI)
@@ -330,7 +217,7 @@ _ALL = [
         "Fermées le plus souvent : mettez fin à leur inscription dans la convention.",
         TO_CHECK,
         enrolled_schools,
-        _absent,
+        absent,
     ),
     Finding(
         "non-decrites",
@@ -347,6 +234,15 @@ _ALL = [
         BLOCKING,
         enrolled_schools,
         lambda scope: ~Q(degree="") & Q(sector=""),
+    ),
+    Finding(
+        "en-attente",
+        "Écoles inscrites en attente d'ouverture",
+        "Leur projet suit son cours : la page « Ouvertures » dit quand elles peuvent ouvrir. Elles ne "
+        "sont pas appelées d'ici là.",
+        TO_CHECK,
+        enrolled_schools,
+        lambda scope: Q(pk__in=enrolments(scope).filter(waiting_in(scope.year)).values("school")),
     ),
     Finding(
         "a-fermer",
@@ -432,21 +328,6 @@ _ALL = [
         earlier_parties,
         _without_agreement,
     ),
-    Finding(
-        "projets",
-        "Conventions encore à l'état de projet",
-        "Passez-les en vigueur une fois signées : un projet n'est pas appelé.",
-        TO_CHECK,
-        agreements,
-        lambda scope: Q(status=Convention.Status.DRAFT),
-    ),
-    Finding(
-        "sans-ecole",
-        "Conventions sans école ni unité livrée",
-        "Inscrivez les écoles, ou saisissez les unités livrées.",
-        BLOCKING,
-        agreements,
-        _schoolless,
-    ),
+    *AGREEMENT_FINDINGS,
 ]
 FINDINGS = {finding.code: finding for finding in _ALL}

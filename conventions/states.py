@@ -71,6 +71,7 @@ AGREEMENT_ACTIONS = _declared(
     Action("mettre_en_vigueur", "Mettre en vigueur", (SIGNED,), IN_FORCE),
     Action("reprise", "Reprendre une convention déjà signée", (DRAFT,), IN_FORCE),
     Action("resilier", "Résilier", (IN_FORCE,), TERMINATED),
+    Action("resilier_avant", "Résilier avant la première année", (IN_FORCE,), ABANDONED),
     Action("echoir", "Constater le terme", (IN_FORCE,), EXPIRED),
     Action("abandonner", "Abandonner", (DRAFT, SENT, SIGNED), ABANDONED),
 )

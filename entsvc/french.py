@@ -71,6 +71,11 @@ def long_date(day: date) -> str:
     return NO_BREAK.join((number, MONTHS[day.month - 1], str(day.year)))
 
 
+def day_and_month(day: date) -> str:
+    """Print a day of any year, ``15 octobre`` or ``1er septembre``."""
+    return long_date(day).rpartition(NO_BREAK)[0]
+
+
 def short_date(day: date) -> str:
     """Print a date in figures, ``03/03/2025``."""
     return f"{day.day:02d}/{day.month:02d}/{day.year:04d}"

@@ -1,3 +1,3 @@
 """Staff pages of agreements, one module by concept."""
 
-from conventions.admin import agreements  # noqa: F401
+from conventions.admin import agreements, amendments, conditions, papers, year_lists  # noqa: F401

@@ -1,5 +1,6 @@
 """An agreement: who signs, who pays, which school years, in which state and since when."""
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from simple_history.models import HistoricalRecords
@@ -67,7 +68,7 @@ class Convention(Years):
         max_length=40,
         blank=True,
         choices=[(policy.code, policy.name) for policy in POLICIES.values()],
-        help_text="Ce que dit ce texte de son début et de sa fin s'affiche alors ci-dessous.",
+        help_text="Ce que dit ce texte de son début et de sa fin s'affiche alors en tête de page.",
     )
     status = models.CharField("état", max_length=10, choices=Status, default=Status.DRAFT)
     party = models.ForeignKey(Member, models.RESTRICT, verbose_name="signataire", related_name="+")
@@ -121,6 +122,11 @@ class Convention(Years):
         blank=True,
         help_text="Quand un nouvel organisme signe ou paie à partir d'une année.",
     )
+    amendments_before = models.PositiveSmallIntegerField(
+        "avenants déjà signés sur papier",
+        default=0,
+        help_text="Le prochain avenant prend le numéro qui suit.",
+    )
     private_included = models.BooleanField(
         "écoles privées comprises",
         default=False,
@@ -151,6 +157,27 @@ class Convention(Years):
     def __str__(self) -> str:
         return f"{self.reference} – {self.party}"
 
+    def clean(self) -> None:
+        """Refuse conditions that its text or its issuer does not have."""
+        obstacle = self.conditions and self.conditions_obstacle(self.conditions)
+        if obstacle:
+            raise ValidationError({"conditions": obstacle})
+
+    def conditions_obstacle(self, conditions: Conditions) -> str:
+        """Return why its member can't have accepted a version, empty when it can."""
+        policy = POLICIES.get(self.policy)
+        if policy and not policy.conditions:
+            return "Ce texte ne connaît pas de conditions à accepter."
+        if self.schedule_id and conditions.issuer_id != self.schedule.issuer_id:
+            return "Ces conditions sont celles d'un autre émetteur."
+        voted, adopted = self.act and self.act.date, conditions.act.date
+        if voted and adopted and voted < adopted:
+            return (
+                f"La délibération du membre, du {long_date(voted)}, précède l'adoption de la version, "
+                f"le {long_date(adopted)}."
+            )
+        return ""
+
     @property
     def facts(self) -> Facts:
         """Return the dates on which its start and its end rest."""
@@ -161,7 +188,15 @@ class Convention(Years):
             text_transmitted_on=self.transmitted_on,
             fixed_by_vote=self.fixed_start,
             votes=tuple(act.date for act in acts if act.date),
+            carried=self._carried(),
         )
+
+    def _carried(self) -> bool | None:
+        vote = self.committee_act.vote if self.committee_act else None
+        policy = POLICIES.get(self.policy)
+        if vote is None or policy is None:
+            return None
+        return vote.carries_two_thirds if policy.two_thirds else vote.carries
 
     @property
     def start(self) -> Day | None:

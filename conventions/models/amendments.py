@@ -7,6 +7,7 @@ from simple_history.models import HistoricalRecords
 from conventions import amendments, states
 from conventions.models.agreements import Convention
 from entsvc.fields import SchoolYearField
+from entsvc.french import lower_first
 from entsvc.models import StoredDocument
 from members.models import Act, Member, School
 
@@ -121,15 +122,19 @@ class Amendment(models.Model):
 
     @property
     def filing(self) -> amendments.Filing:
-        """Return what the rules judge; its schools are read from the database."""
+        """Return what the rules judge; its schools and communes are read from the database."""
+        uais = self.schools.order_by("school__uai").values_list("school__uai", flat=True)
+        return self.filing_of(frozenset(uais), self.communes.exists())
+
+    def filing_of(self, schools: frozenset[str], moves_communes: bool) -> amendments.Filing:
+        """Return what the rules judge, from the UAIs of its list and whether it moves communes."""
         return amendments.Filing(
             school_year=self.school_year,
-            schools=frozenset(
-                self.schools.order_by("school__uai").values_list("school__uai", flat=True)
-            ),
+            schools=schools,
             received_on=self.received_on,
             transmitted_on=self.transmitted_on,
             proved=self.transmission_proof_id is not None,
+            others=bool(self.new_party_id or self.new_debtor_id or moves_communes),
         )
 
 
@@ -189,4 +194,4 @@ class AmendedCommune(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.commune} {self.get_change_display().lower()}"
+        return f"{self.commune} {lower_first(self.get_change_display())}"

@@ -25,6 +25,9 @@ class PaperKind(models.TextChoices):
     CERTIFICATE = "certificat", "Attestation d'inscription"
 
 
+SIGNED_KINDS = (PaperKind.AGREEMENT, PaperKind.AMENDMENT, PaperKind.ANNEX)
+
+
 @protected()
 class PaperText(models.Model):
     """A version of the text of a paper, in Markdown with named placeholders: a new one replaces it.
@@ -130,6 +133,13 @@ class Paper(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def role_in_words(self) -> str:
+        """Return its role; what nobody signs was produced, not sent to be signed."""
+        if self.role == self.Role.SENT and self.kind not in SIGNED_KINDS:
+            return "Produit"
+        return self.get_role_display()
+
 
 class Production(models.Model):
     """All the papers of one kind for the agreements of a school year, asked for at once."""
@@ -153,7 +163,11 @@ class Production(models.Model):
 
 
 class ProductionItem(models.Model):
-    """One agreement of a production: to do until it has its document or its failure."""
+    """One paper of a production: to do until it has its document or its failure.
+
+    `paper` is the frozen one when the agreement has it; without it the document is a draft. Who draws it
+    holds it until `claimed_until`: past that moment, a killed worker's claim is worth nothing.
+    """
 
     issuer_path = "production__issuer"
 
@@ -163,24 +177,42 @@ class ProductionItem(models.Model):
     convention = models.ForeignKey(
         Convention, models.CASCADE, verbose_name="convention", related_name="+"
     )
+    amendment = models.ForeignKey(
+        Amendment, models.CASCADE, verbose_name="avenant", related_name="+", null=True, blank=True
+    )
     document = models.ForeignKey(
         StoredDocument, models.RESTRICT, verbose_name="contenu", related_name="+", null=True, blank=True
+    )
+    paper = models.ForeignKey(
+        Paper, models.RESTRICT, verbose_name="document figé", related_name="+", null=True, blank=True
     )
     text = models.ForeignKey(
         PaperText, models.RESTRICT, verbose_name="texte", related_name="+", null=True, blank=True
     )
     failure = models.CharField("échec", max_length=300, blank=True)
+    claimed_until = models.DateTimeField("en cours jusqu'à", null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = "document à produire"
         verbose_name_plural = "documents à produire"
-        ordering = ["production", "convention"]
+        ordering = ["production", "convention", "amendment"]
         constraints = [
-            models.UniqueConstraint(fields=["production", "convention"], name="produced_once"),
+            models.UniqueConstraint(
+                fields=["production", "convention"],
+                condition=Q(amendment__isnull=True),
+                name="produced_once",
+            ),
+            models.UniqueConstraint(
+                fields=["production", "amendment"], name="produced_once_per_amendment"
+            ),
             models.CheckConstraint(
                 condition=Q(failure="") | Q(document__isnull=True), name="produced_or_failed"
+            ),
+            models.CheckConstraint(
+                condition=Q(paper__isnull=True) | Q(document__isnull=False),
+                name="produced_paper_has_its_document",
             ),
         ]
 
     def __str__(self) -> str:
-        return str(self.convention)
+        return str(self.amendment or self.convention)

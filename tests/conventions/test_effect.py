@@ -6,14 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conventions.effect import Facts, carries, ends, starts
+from conventions.effect import Facts, ends, starts
 from conventions.policies import (
+    BY_TWO_THIRDS,
     CHARTER,
     FRAMEWORK,
     PARTNERSHIP_2020,
     PARTNERSHIP_2024,
     POLICIES,
     TRANSFER,
+    WITH_CONDITIONS,
 )
 
 DAY, LATER = dt.date(2014, 9, 10), dt.date(2014, 10, 2)
@@ -103,18 +105,18 @@ def test_only_the_partnership_of_2020_has_a_window():
     assert [policy.code for policy in POLICIES.values() if policy.window] == [PARTNERSHIP_2020.code]
 
 
-@pytest.mark.parametrize(
-    ("votes_for", "votes_against", "carried"),
-    [(2, 1, True), (66, 34, False), (67, 33, True), (0, 0, False), (1, 0, True), (0, 5, False)],
-)
-def test_two_thirds_of_the_votes_cast_carry(votes_for, votes_against, carried):
-    assert carries(votes_for, votes_against) is carried
+def test_a_transfer_that_two_thirds_of_the_committee_did_not_adopt_never_starts():
+    facts = Facts(fixed_by_vote=LATER, votes=(DAY, DAY), carried=False)
+    assert starts(TRANSFER, facts).day is None
+    assert "deux tiers" in starts(TRANSFER, facts).reason
 
 
-@given(st.integers(0, 500), st.integers(0, 500))
-def test_one_more_vote_for_never_loses_a_vote(votes_for, votes_against):
-    if carries(votes_for, votes_against):
-        assert carries(votes_for + 1, votes_against)
+def test_a_vote_whose_voices_are_not_recorded_is_trusted():
+    assert starts(TRANSFER, Facts(fixed_by_vote=LATER, votes=(DAY, DAY))).day == LATER
+
+
+def test_only_the_transfer_asks_for_two_thirds_and_has_conditions():
+    assert BY_TWO_THIRDS == WITH_CONDITIONS == (TRANSFER.code,)
 
 
 DAYS = st.none() | st.dates(dt.date(2010, 1, 1), dt.date(2030, 1, 1))

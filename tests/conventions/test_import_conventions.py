@@ -3,10 +3,11 @@
 import datetime as dt
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription
+from conventions import states
+from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription, Transition
 from members.models import Member, School
 from tests.conventions.take_over import (
     EPCI,
@@ -18,6 +19,7 @@ from tests.conventions.take_over import (
     snapshot,
 )
 from tests.factories import (
+    AmendmentFactory,
     ChargeFactory,
     MemberFactory,
     ScheduleFactory,
@@ -42,6 +44,15 @@ def known():
         SchoolFactory(uai=uai)
     for siret in ("21310533100010", valid_siret(1), valid_siret(2)):
         MemberFactory(siret=siret)
+
+
+def what_it_writes(path):
+    """Import a file, look, and undo it: what was put in force can't be deleted."""
+    with transaction.atomic():
+        run("import_conventions", path)
+        found = snapshot()
+        transaction.set_rollback(True)
+    return found
 
 
 def test_it_works(tmp_path, known):
@@ -96,9 +107,7 @@ def test_the_same_file_twice_changes_nothing(tmp_path, known):
 def test_a_changed_row_brings_the_agreement_to_what_the_file_says(
     tmp_path, known, column, value, flagged
 ):
-    run("import_conventions", conventions(tmp_path, changed(EPCI, column, value)))
-    wanted = snapshot()
-    Convention.objects.all().delete()
+    wanted = what_it_writes(conventions(tmp_path, changed(EPCI, column, value)))
     run("import_conventions", conventions(tmp_path, EPCI))
 
     outcome = run("import_conventions", conventions(tmp_path, changed(EPCI, column, value)))
@@ -124,9 +133,7 @@ def test_a_blank_cell_never_overwrites(tmp_path, known, column):
 
 @pytest.mark.parametrize("column", SAID)
 def test_a_blank_cell_stays_as_stored_while_another_changes(tmp_path, known, column):
-    run("import_conventions", conventions(tmp_path, changed(WHOLE, "derniere_annee", "2029-2030")))
-    wanted = snapshot()
-    Convention.objects.all().delete()
+    wanted = what_it_writes(conventions(tmp_path, changed(WHOLE, "derniere_annee", "2029-2030")))
     run("import_conventions", conventions(tmp_path, WHOLE))
     row = changed(changed(WHOLE, "derniere_annee", "2029-2030"), column, "")
     assert run("import_conventions", conventions(tmp_path, row)).report["updated"] == 1
@@ -267,12 +274,11 @@ def test_a_refused_row_makes_nothing_pending(tmp_path, known):
 def test_a_date_that_contradicts_a_stored_one_is_refused(tmp_path, known):
     run("import_conventions", conventions(tmp_path, SAUBENS))
     early = changed(changed(SAUBENS, "date_signature", ""), "date_fin", "2024-01-01")
-    before = snapshot()
+    both = what_it_writes(conventions(tmp_path, EPCI))
     outcome = run("import_conventions", conventions(tmp_path, early, EPCI))
     assert outcome.refused == [(2, "date_fin", "2024-01-01")]
     assert outcome.report["created"] == 1
-    Convention.objects.get(reference="ENT-2").delete()
-    assert snapshot() == before
+    assert snapshot() == both
 
 
 def test_an_empty_last_year_opens_the_agreement(tmp_path, known):
@@ -428,3 +434,54 @@ def test_the_debtor_column_is_optional(tmp_path, known):
 def test_a_file_without_a_required_column_changes_nothing(tmp_path, known):
     path = conventions(tmp_path, SAUBENS, header=HEADER.replace("ecoles", "etablissements"))
     assert "ecoles" in run_refused("import_conventions", path)
+
+
+def test_who_put_agreements_in_force_is_logged_once(tmp_path, known):
+    run("import_conventions", conventions(tmp_path, SAUBENS))
+    Convention.objects.create(
+        schedule=ScheduleFactory(code="ENT-DRAFT"),
+        reference="ENT-1",
+        status=states.DRAFT,
+        party=Member.objects.get(siret="21310533100010"),
+        debtor=Member.objects.get(siret="21310533100010"),
+        first_year=2024,
+    )
+    draft = changed(SAUBENS, "bareme", "ENT-DRAFT")
+    row = changed(SAUBENS, "derniere_annee", "2025-2026")
+    outcome = run("import_conventions", conventions(tmp_path, row, draft, EPCI))
+    assert outcome.counts == (3, 1, 2, 0, 0, 0)
+    logged = Transition.objects.order_by("pk").values_list(
+        "convention__schedule__code", "convention__reference", "action", "before", "after"
+    )
+    assert sorted(logged) == [
+        ("ENT-DRAFT", "ENT-1", "reprise", states.DRAFT, states.IN_FORCE),
+        ("NPDC-ENT", "ENT-2", "reprise", states.DRAFT, states.IN_FORCE),
+        ("OCC-ENT-ECOLE", "ENT-1", "reprise", states.DRAFT, states.IN_FORCE),
+    ]
+    assert all(row.actor and row.comment.startswith("import ") for row in Transition.objects.all())
+
+
+def test_a_file_reopens_no_agreement(tmp_path, known):
+    path = conventions(tmp_path, SAUBENS, EPCI)
+    run("import_conventions", path)
+    for state in (*states.AGREEMENT_STATES,):
+        if state in (states.DRAFT, states.IN_FORCE):
+            continue
+        Convention.objects.filter(reference="ENT-1").update(status=state)
+        before = snapshot()
+        outcome = run("import_conventions", path)
+        assert outcome.counts == (2, 0, 0, 1, 1, 0)
+        assert outcome.refused == [(2, "reference", "ENT-1")]
+        message = outcome.report["refused"][0]["message"]
+        assert f"« {states.AGREEMENT_STATES[state]} »" in message
+        assert snapshot() == before
+    assert Transition.objects.count() == 2
+
+
+def test_the_schools_of_an_amended_agreement_change_by_amendment_only(tmp_path, known):
+    run("import_conventions", conventions(tmp_path, EPCI))
+    AmendmentFactory(convention=Convention.objects.get())
+    outcome = run("import_conventions", conventions(tmp_path, changed(EPCI, "ecoles", "0310891A")))
+    assert outcome.refused == [(2, "ecoles", "0310891A")]
+    row = changed(EPCI, "date_fin", "2026-08-31")
+    assert run("import_conventions", conventions(tmp_path, row)).report["updated"] == 1

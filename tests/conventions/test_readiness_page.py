@@ -94,7 +94,9 @@ def test_an_ordinary_list_shows_no_finding(reader):
 def test_the_first_issuer_and_the_year_of_today_are_shown_by_default(reader, monkeypatch):
     page = reader.get(URL)
     assert page.context["scope"].issuer.code == "TST"
-    monkeypatch.setattr("conventions.pages.timezone.localdate", lambda: school_year.first_day(2031))
+    monkeypatch.setattr(
+        "conventions.scoped_pages.timezone.localdate", lambda: school_year.first_day(2031)
+    )
     assert reader.get(URL).context["scope"].year == 2031
 
 

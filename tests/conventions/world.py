@@ -2,7 +2,8 @@
 
 from decimal import Decimal
 
-from conventions.readiness import Scope
+from conventions.findings import Scope
+from conventions.policies import PARTNERSHIP_2024
 from invoicing.roles import create_groups
 from members.models import User
 from tests.factories import (
@@ -53,7 +54,8 @@ def a_member(**facts):
 
 def enrol(schedule, school=None, party=None, **convention):
     """Name a school in an agreement of its own, that covers 2024-2025."""
-    convention = ConventionFactory(schedule=schedule, party=party or a_member(), **convention)
+    facts = {"policy": PARTNERSHIP_2024.code, "party": party or a_member(), **convention}
+    convention = ConventionFactory(schedule=schedule, **facts)
     return EnrolmentFactory(convention=convention, school=school or a_school()).school
 
 

@@ -1,0 +1,1 @@
+"""The papers of agreements: published placeholders, versioned texts, drawing and freezing."""

@@ -1,0 +1,133 @@
+"""What is kept of a paper for ever: what was sent to be signed, what came back, what proves it."""
+
+import re
+
+from django.db import transaction
+
+from conventions.models import Amendment, Convention, Paper, PaperKind, PaperText
+from conventions.papers import drawing
+from entsvc import documents, journal, school_year
+from entsvc.french import lower_first
+from entsvc.models import StoredDocument
+from entsvc.scans import check_pdf
+from entsvc.uploads import base_name
+
+PDF = "application/pdf"
+
+
+def freeze(
+    kind: str,
+    convention: Convention,
+    amendment: Amendment | None = None,
+    *,
+    actor: str,
+    year: int | None = None,
+) -> Paper:
+    """Draw a paper for good, keep its bytes and the version of its text, and return it.
+
+    A later text or fact changes nothing in it. Asked twice with nothing changed, the same paper answers.
+    Raises NoText and PaperRefused (French messages) as `drawing.draw` does, and keeps nothing then.
+    """
+    drawn = drawing.drawn(kind, convention, amendment, year=year, draft=False)
+    return _keep(
+        drawn.content,
+        convention,
+        amendment,
+        kind=kind,
+        role=Paper.Role.SENT,
+        text=drawn.text,
+        name=file_name(kind, convention, amendment, drawn.source.year),
+        actor=actor,
+    )
+
+
+def receive(
+    content: bytes,
+    name: str,
+    convention: Convention,
+    amendment: Amendment | None = None,
+    *,
+    kind: str,
+    actor: str,
+    role: str = Paper.Role.SIGNED,
+) -> Paper:
+    """Keep a paper that someone sent, signed or in support, beside what was sent to him; return it.
+
+    Raises RefusedFile (French message) for anything but a plain PDF, and keeps nothing then.
+    """
+    check_pdf(content)
+    name = base_name(name)
+    return _keep(
+        content,
+        convention,
+        amendment,
+        kind=kind,
+        role=role,
+        text=None,
+        name=name if name.lower().endswith(".pdf") else f"{name}.pdf",
+        actor=actor,
+    )
+
+
+def _keep(
+    content: bytes,
+    convention: Convention,
+    amendment: Amendment | None,
+    *,
+    kind: str,
+    role: str,
+    text: PaperText | None,
+    name: str,
+    actor: str,
+) -> Paper:
+    document = documents.store(content, content_type=PDF, suffix=".pdf")
+    with transaction.atomic():
+        # Two clicks at once: the second finds the paper of the first.
+        Convention.objects.select_for_update(of=("self",)).get(pk=convention.pk)
+        same = Paper.objects.filter(
+            convention=convention,
+            amendment=amendment,
+            kind=kind,
+            role=role,
+            text=text,
+            document=document,
+        ).first()
+        if same:
+            return same
+        paper = Paper.objects.create(
+            convention=convention,
+            amendment=amendment,
+            kind=kind,
+            role=role,
+            text=text,
+            document=document,
+            name=name,
+            actor=actor,
+        )
+        _tell(paper, document)
+    return paper
+
+
+def _tell(paper: Paper, document: StoredDocument) -> None:
+    what = f"{PaperKind(paper.kind).label} – {lower_first(Paper.Role(paper.role).label)}"
+    journal.record(
+        actor=paper.actor,
+        action=f"document-{paper.role}",
+        target=paper.convention,
+        summary=f"{paper.convention.reference} : {what}, {paper.name}",
+        data={
+            "paper": str(paper.pk),
+            "sha256": document.sha256,
+            "text": paper.text.pk if paper.text else None,
+            "text_version": paper.text.version if paper.text else None,
+            "amendment": paper.amendment.number if paper.amendment else None,
+        },
+    )
+
+
+def file_name(kind: str, convention: Convention, amendment: Amendment | None, year: int | None) -> str:
+    """Return « avenant-2-ENT-2024-031-2024-2025.pdf », without what a file system might refuse."""
+    parts = [kind, str(amendment.number) if amendment else "", convention.reference]
+    parts.append(school_year.label(year) if year is not None else "")
+    name = "-".join(part for part in parts if part)
+    return re.sub(r"[^\w.-]+", "-", name) + ".pdf"

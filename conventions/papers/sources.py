@@ -1,0 +1,227 @@
+"""All that a paper reads of an agreement, of an amendment or of a blank form, read once."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from django.db.models import Q
+from django.utils import timezone
+
+from conventions import estimates
+from conventions.models import Amendment, Conditions, Convention, PaperKind
+from conventions.policies import POLICIES, Policy
+from conventions.school_lists import communes_of, covers, enrolled, in_reading_order
+from entsvc import school_year
+from entsvc.french import plural, price
+from members.models import Issuer, Member, School, Signatory
+from tariffs import engine
+from tariffs.adoption import NotAdopted, adopted, charges_of
+from tariffs.models import Adoption, Schedule
+
+
+class PaperRefused(Exception):
+    """The paper can't be drawn; the message says what to enter first."""
+
+
+@dataclass(frozen=True)
+class CostLine:
+    """What a charge comes to: its words, how it is counted, its amount in euros."""
+
+    label: str
+    formula: str
+    amount: Decimal
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The tariff of a year and what the agreement alone costs with it; no `total` while it is unsure."""
+
+    charges: tuple[engine.Charge, ...] = ()
+    adoption: Adoption | None = None
+    lines: tuple[CostLine, ...] = ()
+    total: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a paper is drawn from; no `convention` in a blank form.
+
+    `schools` is the list of the year, or the whole list that the amendment asks for.
+    """
+
+    kind: str
+    issuer: Issuer
+    on: date
+    policy: Policy | None = None
+    convention: Convention | None = None
+    amendment: Amendment | None = None
+    year: int | None = None
+    signatory: Signatory | None = None
+    schools: tuple[School, ...] = ()
+    added: tuple[School, ...] = ()
+    removed: tuple[School, ...] = ()
+    communes: tuple[Member, ...] = ()
+    cost: Cost = field(default_factory=Cost)
+    latest_conditions: Conditions | None = None
+
+    @property
+    def blank(self) -> bool:
+        """Tell whether it is a form that nothing fills yet."""
+        return self.convention is None
+
+    @property
+    def specimen(self) -> bool:
+        """Tell whether its signatory is a fictitious one."""
+        return bool(self.signatory and self.signatory.is_fictitious)
+
+
+def of_agreement(
+    kind: str,
+    convention: Convention,
+    amendment: Amendment | None = None,
+    *,
+    year: int | None = None,
+    on: date | None = None,
+) -> Source:
+    """Read an agreement and its amendment for a school year.
+
+    The year is that of the amendment, else the first one covered; a certificate is of the current one.
+    Raises PaperRefused (French message) for a year not covered and an amendment paper without amendment.
+    """
+    on = on or timezone.localdate()
+    if kind == PaperKind.AMENDMENT and amendment is None:
+        raise PaperRefused("Un avenant se produit depuis la demande d'avenant : ouvrez-la d'abord.")
+    if amendment is not None and amendment.convention_id != convention.pk:
+        raise PaperRefused("Cet avenant est celui d'une autre convention.")
+    if year is None:
+        year = amendment.school_year if amendment else _default_year(kind, convention, on)
+    if not covers(convention, year):
+        raise PaperRefused(
+            f"La convention {convention.reference} ne couvre pas {school_year.label(year)} : "
+            "choisissez une des années qu'elle déclare."
+        )
+    issuer = convention.schedule.issuer
+    policy = POLICIES.get(convention.policy)
+    schools, added, removed = _schools(convention, amendment, year)
+    rpi = convention.party.kind == Member.Kind.RPI
+    return Source(
+        kind=kind,
+        issuer=issuer,
+        on=on,
+        policy=policy,
+        convention=convention,
+        amendment=amendment,
+        year=year,
+        signatory=signatory_of(issuer, on),
+        schools=schools,
+        added=added,
+        removed=removed,
+        communes=tuple(communes_of(convention.party, year)) if rpi else (),
+        cost=_cost(convention, policy, year, schools),
+        latest_conditions=_latest_conditions(issuer) if policy and policy.conditions else None,
+    )
+
+
+def of_blank(
+    kind: str,
+    policy: Policy | None,
+    issuer: Issuer,
+    *,
+    schedule: Schedule | None = None,
+    year: int | None = None,
+    on: date | None = None,
+) -> Source:
+    """Read what a blank form may print: the issuer, the policy, and the tariff of a year given."""
+    on = on or timezone.localdate()
+    cost = _tariff(schedule, year) if schedule and year is not None else Cost()
+    return Source(
+        kind=kind,
+        issuer=issuer,
+        on=on,
+        policy=policy,
+        year=year,
+        signatory=signatory_of(issuer, on),
+        cost=cost,
+        latest_conditions=_latest_conditions(issuer) if policy and policy.conditions else None,
+    )
+
+
+def signatory_of(issuer: Issuer, on: date) -> Signatory | None:
+    """Return who signs for an issuer on a day: the last one named."""
+    in_office = Q(valid_to__isnull=True) | Q(valid_to__gte=on)
+    rows = Signatory.objects.filter(in_office, issuer=issuer, valid_from__lte=on)
+    return rows.order_by("-valid_from", "-pk").first()
+
+
+def _default_year(kind: str, convention: Convention, on: date) -> int:
+    current = school_year.containing(on)
+    if kind == PaperKind.CERTIFICATE and covers(convention, current):
+        return current
+    if kind == PaperKind.CERTIFICATE and convention.last_year is not None:
+        return convention.last_year if current > convention.last_year else convention.first_year
+    return convention.first_year
+
+
+def _schools(
+    convention: Convention, amendment: Amendment | None, year: int
+) -> tuple[tuple[School, ...], tuple[School, ...], tuple[School, ...]]:
+    """Return the list of the paper, what the amendment adds and what it removes.
+
+    Once an amendment is ruled, what it changed is what was frozen then: the list has moved since.
+    """
+    if amendment is None:
+        return tuple(enrolled(convention, year)), (), ()
+    keys = amendment.schools.order_by().values("school")
+    wanted = tuple(in_reading_order(School.objects.filter(pk__in=keys)))
+    if amendment.ruling:
+        found = School.objects.in_bulk([*amendment.added, *amendment.removed], field_name="uai")
+        added = tuple(found[uai] for uai in amendment.added if uai in found)
+        return wanted, added, tuple(found[uai] for uai in amendment.removed if uai in found)
+    current = enrolled(convention, year)
+    added = tuple(school for school in wanted if school not in current)
+    return wanted, added, tuple(school for school in current if school not in wanted)
+
+
+def _cost(convention: Convention, policy: Policy | None, year: int, schools: tuple[School, ...]) -> Cost:
+    if policy and not policy.bills:
+        return Cost()
+    cost = _tariff(convention.schedule, year)
+    if cost.adoption is None:
+        return cost
+    found = estimates.estimate(convention, year, list(schools))
+    lines = tuple(_by_charge(cost.charges, found.lines))
+    sure = found.complete and bool(lines)
+    return Cost(cost.charges, cost.adoption, lines if sure else (), found.total if sure else None)
+
+
+def _tariff(schedule: Schedule, year: int) -> Cost:
+    try:
+        adoption = adopted(schedule, year)
+    except NotAdopted:
+        return Cost()
+    return Cost(charges_of(adoption.version), adoption)
+
+
+def _by_charge(charges: tuple[engine.Charge, ...], lines: Iterable[engine.Line]) -> list[CostLine]:
+    """Sum lines by charge, with the formula where one price holds: « 3 écoles × 45,00 € »."""
+    units = {charge.code: (charge.unit_label, charge.unit_plural) for charge in charges}
+    groups: dict[tuple[str, str], list[engine.Line]] = {}
+    for line in lines:
+        groups.setdefault((line.charge, line.charge_label), []).append(line)
+    found = []
+    for (code, label), group in groups.items():
+        quantity = sum(line.quantity for line in group)
+        formula = plural(quantity, *units.get(code, (group[0].unit, "")))
+        prices = {line.unit_price for line in group}
+        if prices == {None}:
+            formula = group[0].explanation.rpartition("=")[0].strip() or group[0].explanation
+        elif len(prices) == 1:
+            formula += f" × {price(group[0].unit_price)}"
+        found.append(CostLine(label, formula, sum((line.amount for line in group), Decimal("0.00"))))
+    return found
+
+
+def _latest_conditions(issuer: Issuer) -> Conditions | None:
+    rows = Conditions.objects.filter(issuer=issuer).select_related("act")
+    return rows.order_by("-act__date", "-pk").first()

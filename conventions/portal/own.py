@@ -1,0 +1,58 @@
+"""Which agreements, amendments and papers an account of a mayor's office may open, and act upon."""
+
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest
+from django.shortcuts import get_object_or_404
+
+from conventions import states
+from conventions.models import Amendment, Convention, Paper
+from members.models import Member
+
+# A draft is the issuer's alone; one that was given up is nobody's any more.
+SHOWN = (states.SENT, states.SIGNED, states.IN_FORCE, states.TERMINATED, states.EXPIRED)
+
+
+def conventions_of(members: QuerySet[Member]) -> QuerySet[Convention]:
+    """Return the agreements that members sign or pay for."""
+    keys = members.order_by().values("pk")
+    return Convention.objects.filter(
+        Q(party__in=keys) | Q(debtor__in=keys), status__in=SHOWN
+    ).select_related("schedule__issuer", "party", "debtor", "act", "committee_act")
+
+
+def convention_or_404(request: HttpRequest, pk: int) -> Convention:
+    """Return an agreement that the account may open."""
+    return get_object_or_404(conventions_of(request.members), pk=pk)
+
+
+def amendment_or_404(request: HttpRequest, pk: int) -> Amendment:
+    """Return an amendment of an agreement that the account may open."""
+    amendment = get_object_or_404(Amendment, pk=pk, convention__in=_keys(request))
+    amendment.convention = convention_or_404(request, amendment.convention_id)
+    return amendment
+
+
+def paper_or_404(request: HttpRequest, pk: str) -> Paper:
+    """Return a paper of an agreement that the account may open."""
+    rows = Paper.objects.select_related("document")
+    return get_object_or_404(rows, pk=pk, convention__in=_keys(request))
+
+
+def may_act(request: HttpRequest, convention: Convention) -> bool:
+    """Tell whether the account acts for who signs: who only pays reads."""
+    return request.members.filter(pk=convention.party_id).exists()
+
+
+def act_or_404(request: HttpRequest, convention: Convention) -> None:
+    """Refuse to act to an account that does not act for who signs."""
+    if not may_act(request, convention):
+        raise Http404
+
+
+def home_of(request: HttpRequest, convention: Convention) -> int:
+    """Return the key of the member whose page leads to an agreement."""
+    return convention.party_id if may_act(request, convention) else convention.debtor_id
+
+
+def _keys(request: HttpRequest) -> QuerySet:
+    return conventions_of(request.members).order_by().values("pk")

@@ -1,0 +1,96 @@
+"""Where an agreement or an amendment stands, as one says it to who signs it."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from conventions import life, states
+from conventions.models import Convention, Paper, PaperKind
+from conventions.policies import POLICIES
+from entsvc import school_year
+from entsvc.french import long_date
+
+# How the style sheet calls them.
+WAITING, GOOD, OVER = "warn", "good", ""
+
+
+@dataclass(frozen=True)
+class State:
+    """A state in a word and in a sentence; `tone` is how it is shown."""
+
+    label: str
+    sentence: str
+    tone: str
+
+
+def state_of(convention: Convention, deposited_on: date | None, on: date) -> State:
+    """Return where an agreement stands on a day; `deposited_on` is when its signed scan came."""
+    label = states.AGREEMENT_STATES[convention.status]
+    if convention.status == states.SENT and deposited_on:
+        return State("Déposée", f"Vous l'avez déposée signée le {long_date(deposited_on)} : nous la "
+                     "vérifions.", GOOD)  # fmt: skip
+    if convention.status == states.SENT:
+        return State(label, "Nous attendons votre signature.", WAITING)
+    if convention.status == states.SIGNED:
+        return State(label, _not_yet(convention), GOOD)
+    if convention.status == states.IN_FORCE:
+        return State(label, _in_force(convention, on), GOOD)
+    return State(label, _over(convention), OVER)
+
+
+def kind_of(convention: Convention) -> str:
+    """Return what kind of agreement it is."""
+    policy = POLICIES.get(convention.policy)
+    return policy.name if policy else convention.schedule.name
+
+
+def years_of(convention: Convention) -> str:
+    """Return the school years an agreement covers, in words."""
+    first, last = school_year.label(convention.first_year), convention.last_year
+    if last is None:
+        return f"à partir de {first}"
+    return first if last == convention.first_year else f"de {first} à {school_year.label(last)}"
+
+
+def begins(convention: Convention) -> str:
+    """Return what makes an agreement take effect: the fact once it is known, else the rule."""
+    policy = POLICIES.get(convention.policy)
+    if policy is None:
+        return ""
+    if convention.start.day is None:
+        return f"{policy.effect.value[:1].upper()}{policy.effect.value[1:]}."
+    return convention.start.reason
+
+
+def deposit(papers: list[Paper]) -> Paper | None:
+    """Return the signed agreement received since it was last sent, the latest."""
+    kept = [p for p in papers if p.amendment_id is None and p.kind == PaperKind.AGREEMENT]
+    sent = max((paper.at for paper in kept if paper.role == Paper.Role.SENT), default=None)
+    signed = [p for p in kept if p.role == Paper.Role.SIGNED and (sent is None or p.at >= sent)]
+    return max(signed, key=lambda paper: paper.at, default=None)
+
+
+def _in_force(convention: Convention, on: date) -> str:
+    start = convention.start.day if convention.start else None
+    last = life.last_day(convention)
+    until = f"jusqu'au {long_date(last)}" if last else "sans terme"
+    if start is None:
+        return f"En vigueur {until}." if last else f"En vigueur {years_of(convention)}."
+    if start > on:
+        return f"Elle prend effet le {long_date(start)}, {until}."
+    if last and last < on:
+        return f"Elle a couru du {long_date(start)} au {long_date(last)}."
+    return f"En vigueur depuis le {long_date(start)}, {until}."
+
+
+def _not_yet(convention: Convention) -> str:
+    start = convention.start
+    if start is None or start.day is None:
+        return "Signée ; elle n'est pas encore en vigueur."
+    return f"Signée ; elle prend effet le {long_date(start.day)}."
+
+
+def _over(convention: Convention) -> str:
+    last = life.last_day(convention)
+    if convention.status == states.TERMINATED:
+        return f"Résiliée : elle a pris fin le {long_date(last)}." if last else "Résiliée."
+    return f"Arrivée à son terme le {long_date(last)}." if last else "Arrivée à son terme."

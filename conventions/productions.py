@@ -1,0 +1,264 @@
+"""All the papers of one kind for a school year: started once, drawn one by one, never lost.
+
+What is left to do is read from the rows, whoever draws: a request, a command or a worker. A row is
+claimed by a conditional update, drawn outside any lock, and kept as soon as it is drawn.
+"""
+
+import logging
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
+from django_tasks import TaskResultStatus, task
+
+from conventions import states
+from conventions.models import (
+    Amendment,
+    Convention,
+    Paper,
+    PaperKind,
+    PaperText,
+    Production,
+    ProductionItem,
+)
+from conventions.papers import drawing, texts
+from conventions.papers.sources import PaperRefused
+from entsvc import documents, journal, school_year
+from entsvc.french import plural
+from entsvc.models import StoredDocument
+from members.models import Issuer
+
+log = logging.getLogger(__name__)
+
+CLAIM = timedelta(minutes=5)  # well over the time of one paper: past it, its worker is dead
+INLINE_SECONDS = 8  # what a request may spend drawing before it answers
+IMMEDIATE = "django_tasks.backends.immediate.ImmediateBackend"
+# Papers that follow the list of a year; the others are signed or sent once.
+YEARLY = (PaperKind.ANNEX, PaperKind.CERTIFICATE)
+# States in which an agreement has such a paper.
+CONCERNED = {
+    PaperKind.AGREEMENT: tuple(state for state in states.AGREEMENT_STATES if state != states.ABANDONED),
+    PaperKind.ANNEX: tuple(state for state in states.AGREEMENT_STATES if state != states.ABANDONED),
+    PaperKind.DELIBERATION: (states.DRAFT, states.SENT, states.SIGNED, states.IN_FORCE),
+    PaperKind.NOTIFICATION: (states.SIGNED, *states.OWING),
+    PaperKind.CERTIFICATE: states.OWING,
+}
+LONGEST_FAILURE = ProductionItem._meta.get_field("failure").max_length
+
+
+class ProductionRefused(Exception):
+    """There is nothing to produce; the message says why."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a production is, counted from its rows."""
+
+    total: int
+    done: int
+    failed: int
+
+    @property
+    def left(self) -> int:
+        """Return how many papers are still to draw."""
+        return self.total - self.done - self.failed
+
+    @property
+    def percent(self) -> int:
+        """Return the share that is settled, drawn or failed."""
+        return 100 * (self.done + self.failed) // self.total if self.total else 100
+
+
+def start(*, issuer: Issuer, year: int, kind: str, actor: str) -> Production:
+    """Write down all the papers of a kind to produce for a school year, and set the work going.
+
+    A production of the same papers that still has some to draw goes on instead: a second click starts
+    nothing. Raises ProductionRefused (French message) when no agreement is concerned.
+    """
+    with transaction.atomic():
+        found = written(issuer=issuer, year=year, kind=kind, actor=actor)
+        transaction.on_commit(lambda: nudge(found))
+    return found
+
+
+def written(*, issuer: Issuer, year: int, kind: str, actor: str) -> Production:
+    """Write down what `start` does, and leave the work to whoever asks for it next."""
+    with transaction.atomic():
+        # Two people asking at once wait for each other here, then share one production.
+        Issuer.objects.select_for_update().get(pk=issuer.pk)
+        return _unfinished(issuer, year, kind) or _written(issuer, year, kind, actor)
+
+
+def nudge(production: Production) -> bool:
+    """Ask for the work that is left; return False when the background could not be reached or failed."""
+    try:
+        result = produce_task.enqueue(str(production.pk), INLINE_SECONDS if is_inline() else None)
+    except Exception:
+        log.exception("La production %s n'a pas pu être mise en file.", production.pk)
+        return False
+    if result.status == TaskResultStatus.FAILED:
+        log.error("Production %s : %s", production.pk, result.errors[-1].traceback)
+        return False
+    return True
+
+
+def is_inline() -> bool:
+    """Tell whether the work is done by whoever asks, for want of a worker."""
+    return settings.TASKS["default"]["BACKEND"] == IMMEDIATE
+
+
+@task
+def produce_task(production_id: str, seconds: int | None) -> int:
+    """Draw what is left of a production; a nudge only, what is to do is in the rows."""
+    return produce(production_id=UUID(production_id), seconds=seconds)
+
+
+def produce(*, production_id: UUID, seconds: float | None = None) -> int:
+    """Draw the papers that nobody holds, one by one; return how many were settled here.
+
+    Past `seconds`, no other paper is begun: the next call goes on. Safe in several processes at once.
+    """
+    production = Production.objects.select_related("issuer").get(pk=production_id)
+    limit = None if seconds is None else time.monotonic() + seconds
+    settled = 0
+    while limit is None or settled == 0 or time.monotonic() < limit:
+        item = _claimed(production)
+        if item is None:
+            break
+        _settle(production, item)
+        settled += 1
+    return settled
+
+
+def retry(*, production: Production) -> int:
+    """Put the papers that failed back among those to draw, and ask for the work; return how many."""
+    with transaction.atomic():
+        again = put_back(production=production)
+        transaction.on_commit(lambda: nudge(production))
+    return again
+
+
+def put_back(*, production: Production) -> int:
+    """Put the papers that failed back among those to draw, and leave the work to whoever asks next."""
+    return production.items.exclude(failure="").update(failure="", claimed_until=None)
+
+
+def progress(production: Production) -> Progress:
+    """Count the papers of a production: all of them, those drawn, those that failed."""
+    return Progress(
+        **production.items.aggregate(
+            total=Count("pk"),
+            done=Count("pk", filter=Q(document__isnull=False)),
+            failed=Count("pk", filter=~Q(failure="")),
+        )
+    )
+
+
+def concerned(issuer: Issuer, year: int, kind: str) -> QuerySet[Convention] | QuerySet[Amendment]:
+    """Return the agreements, or the amendments, that have such a paper in a school year."""
+    covering = Q(first_year__lte=year) & (Q(last_year__isnull=True) | Q(last_year__gte=year))
+    if kind == PaperKind.AMENDMENT:
+        rows = Amendment.objects.filter(convention__schedule__issuer=issuer, school_year=year)
+        return rows.exclude(status=states.DROPPED).order_by("convention__reference", "number")
+    rows = Convention.objects.filter(covering, schedule__issuer=issuer, status__in=CONCERNED[kind])
+    return rows.order_by("reference", "pk")
+
+
+def _unfinished(issuer: Issuer, year: int, kind: str) -> Production | None:
+    left = Q(items__document__isnull=True, items__failure="")
+    rows = Production.objects.filter(left, issuer=issuer, school_year=year, kind=kind)
+    return rows.order_by("-at", "-pk").first()
+
+
+def _written(issuer: Issuer, year: int, kind: str, actor: str) -> Production:
+    rows = list(concerned(issuer, year, kind))
+    if not rows:
+        raise ProductionRefused(
+            f"Aucun document de ce type pour {issuer.name} en {school_year.label(year)} : choisissez "
+            "une autre année, ou enregistrez d'abord les conventions."
+        )
+    production = Production.objects.create(issuer=issuer, school_year=year, kind=kind, actor=actor)
+    ProductionItem.objects.bulk_create(
+        (_item(production, row) for row in rows),
+        batch_size=500,
+    )
+    journal.record(
+        actor=actor,
+        action="produire-documents",
+        target=production,
+        summary=f"{production} : {plural(len(rows), 'document')} à produire",
+        data={"kind": kind, "school_year": year, "count": len(rows)},
+    )
+    return production
+
+
+def _item(production: Production, row: Convention | Amendment) -> ProductionItem:
+    if isinstance(row, Amendment):
+        return ProductionItem(production=production, convention_id=row.convention_id, amendment=row)
+    return ProductionItem(production=production, convention=row)
+
+
+def _claimed(production: Production) -> ProductionItem | None:
+    """Take the next paper that nobody holds: the update says who won, on both databases."""
+    while True:
+        now = timezone.now()
+        free = Q(document__isnull=True, failure="") & (
+            Q(claimed_until__isnull=True) | Q(claimed_until__lt=now)
+        )
+        key = production.items.filter(free).order_by("pk").values_list("pk", flat=True).first()
+        if key is None:
+            return None
+        if ProductionItem.objects.filter(free, pk=key).update(claimed_until=now + CLAIM):
+            return ProductionItem.objects.select_related(
+                "amendment", "convention__party__representative", "convention__debtor",
+                "convention__schedule__issuer", "convention__act", "convention__committee_act",
+                "convention__conditions__act",
+            ).get(pk=key)  # fmt: skip
+
+
+def _settle(production: Production, item: ProductionItem) -> None:
+    """Draw a paper and keep it, or keep why it can't be: one stops no other."""
+    try:
+        found = _frozen(production, item) or _drawn(production, item)
+    except (PaperRefused, texts.NoText) as error:
+        found = {"failure": _cut(str(error))}
+    except Exception as error:
+        log.exception("Production %s, convention %s", production.pk, item.convention_id)
+        name = type(error).__name__
+        found = {"failure": f"Dessin impossible ({name}) : relancez ; si l'échec revient, signalez-le."}
+    # Drawn twice when a claim ran out: the first one kept is the one that counts.
+    pending = ProductionItem.objects.filter(pk=item.pk, document__isnull=True, failure="")
+    pending.update(claimed_until=None, **found)
+
+
+def _frozen(production: Production, item: ProductionItem) -> dict | None:
+    """Return the paper that the agreement has already, the signed one before the one that was sent."""
+    if production.kind in YEARLY:
+        return None
+    papers = Paper.objects.filter(
+        convention=item.convention_id,
+        amendment=item.amendment_id,
+        kind=production.kind,
+        role__in=(Paper.Role.SIGNED, Paper.Role.SENT),
+    )
+    latest = papers.order_by("-at", "-pk")
+    paper = latest.filter(role=Paper.Role.SIGNED).first() or latest.first()
+    if paper is None:
+        return None
+    return {"paper": paper, "document_id": paper.document_id, "text_id": paper.text_id}
+
+
+def _drawn(production: Production, item: ProductionItem) -> dict[str, PaperText | StoredDocument]:
+    year = production.school_year
+    drawn = drawing.drawn(production.kind, item.convention, item.amendment, year=year, draft=True)
+    document = documents.store(drawn.content, content_type="application/pdf", suffix=".pdf")
+    return {"document": document, "text": drawn.text}
+
+
+def _cut(message: str) -> str:
+    return message if len(message) <= LONGEST_FAILURE else f"{message[: LONGEST_FAILURE - 1]}…"

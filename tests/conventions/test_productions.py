@@ -1,0 +1,377 @@
+"""All the papers of a year: claimed row by row, drawn once, never lost, told when they fail."""
+
+import csv
+import io
+import json
+import zipfile
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from conventions import archive, productions
+from conventions.models import Paper, PaperKind, Production, ProductionItem
+from conventions.papers import drawing
+from conventions.productions import ProductionRefused
+from entsvc import documents
+from entsvc.models import JournalEntry
+from tests.conventions.world import PER_SCHOOL, YEAR, a_member, a_schedule, a_school, account, enrol
+from tests.factories import (
+    AmendmentFactory,
+    ConventionFactory,
+    IssuerFactory,
+    PaperFactory,
+    PaperTextFactory,
+)
+
+pytestmark = pytest.mark.django_db
+
+PAGE = "/admin/produire/"
+ASKED = {"emetteur": "TST", "annee": "2024-2025"}
+POLICY = "partenariat-occitanie-2024"
+
+
+@pytest.fixture
+def schedule():
+    return a_schedule(PER_SCHOOL)
+
+
+@pytest.fixture
+def agreements(schedule):
+    """Three agreements of the year, in the order of their references."""
+    facts = {"schedule": schedule, "policy": POLICY}
+    return [ConventionFactory(reference=f"R{n}", party=a_member(), **facts) for n in (1, 2, 3)]
+
+
+@pytest.fixture
+def press(monkeypatch):
+    """Draw a few bytes at once instead of a real PDF; `press.broken` says which references fail."""
+    text = PaperTextFactory(kind=PaperKind.AGREEMENT)
+    seen = SimpleNamespace(drawn=[], broken={}, text=text)
+
+    def drawn(kind, convention, amendment=None, *, year, draft):
+        assert draft
+        if convention.reference in seen.broken:
+            raise seen.broken[convention.reference]
+        seen.drawn.append(convention.reference)
+        content = f"%PDF {kind} {convention.reference} {amendment}".encode()
+        return SimpleNamespace(content=content, text=text)
+
+    monkeypatch.setattr(drawing, "drawn", drawn)
+    return seen
+
+
+def write(schedule, kind=PaperKind.AGREEMENT, year=YEAR):
+    return productions.written(issuer=schedule.issuer, year=year, kind=kind, actor="essai")
+
+
+def finish(production):
+    productions.produce(production_id=production.pk)
+    return production
+
+
+def zip_of(production):
+    return zipfile.ZipFile(io.BytesIO(b"".join(archive.stream(production))))
+
+
+def manifest_of(archived):
+    text = archived.read(archive.MANIFEST).decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text), delimiter=";"))
+
+
+def test_it_works(schedule, agreements, press, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        production = productions.start(
+            issuer=schedule.issuer, year=YEAR, kind=PaperKind.AGREEMENT, actor="essai"
+        )
+    done = productions.progress(production)
+    assert (done.total, done.done, done.failed, done.left, done.percent) == (3, 3, 0, 0, 100)
+    assert press.drawn == ["R1", "R2", "R3"]
+    assert JournalEntry.objects.get(action="produire-documents").data["count"] == 3
+
+
+def test_only_agreements_of_the_year_and_issuer_that_have_such_a_paper_are_concerned(schedule):
+    facts = {"schedule": schedule, "policy": POLICY}
+    draft = ConventionFactory(status="projet", **facts)
+    force = ConventionFactory(first_year=2023, last_year=None, **facts)
+    ConventionFactory(status="abandonnee", **facts)
+    ConventionFactory(first_year=2025, last_year=2025, **facts)
+    ConventionFactory(first_year=2023, last_year=2023, **facts)
+    ConventionFactory(schedule=a_schedule(issuer=IssuerFactory(code="OTHER")), policy=POLICY)
+    amended = AmendmentFactory(convention=force, school_year=YEAR)
+    AmendmentFactory(convention=draft, school_year=YEAR, status="abandonne")
+
+    def found(kind):
+        return set(productions.concerned(schedule.issuer, YEAR, kind))
+
+    assert found(PaperKind.AGREEMENT) == found(PaperKind.ANNEX) == {draft, force}
+    assert found(PaperKind.CERTIFICATE) == found(PaperKind.NOTIFICATION) == {force}
+    assert found(PaperKind.AMENDMENT) == {amended}
+    assert all(found(kind) is not None for kind in PaperKind)
+
+
+def test_nothing_to_produce_says_so_and_writes_nothing(schedule):
+    with pytest.raises(ProductionRefused, match="Aucun document"):
+        write(schedule)
+    assert not Production.objects.exists()
+
+
+def test_a_second_click_joins_the_production_that_is_under_way(schedule, agreements, press):
+    first = write(schedule)
+    assert write(schedule) == first
+    finish(first)
+    assert write(schedule) != first
+
+
+def test_a_request_stops_after_its_time_and_the_next_one_goes_on(schedule, agreements, press):
+    production = write(schedule)
+    for left in (2, 1, 0):
+        assert productions.produce(production_id=production.pk, seconds=0) == 1
+        assert productions.progress(production).left == left
+    assert productions.produce(production_id=production.pk, seconds=0) == 0
+
+
+def test_a_killed_worker_loses_nothing(schedule, agreements, press, monkeypatch):
+    production = write(schedule)
+    monkeypatch.setattr(drawing, "drawn", lambda *args, **kwargs: (_ for _ in ()).throw(SystemExit))
+    with pytest.raises(SystemExit):
+        finish(production)
+    monkeypatch.undo()
+    monkeypatch.setattr(drawing, "drawn", lambda kind, c, a, **kw: SimpleNamespace(
+        content=c.reference.encode(), text=press.text))  # fmt: skip
+    assert productions.produce(production_id=production.pk) == 2  # the third is held by the dead one
+    assert productions.progress(production).left == 1
+    production.items.filter(claimed_until__isnull=False).update(
+        claimed_until=timezone.now() - timedelta(seconds=1)
+    )
+    assert productions.produce(production_id=production.pk) == 1
+    assert productions.progress(production).left == 0
+
+
+def test_a_paper_held_by_another_worker_is_not_drawn_twice(schedule, agreements, press):
+    production = write(schedule)
+    first = productions._claimed(production)
+    assert productions.produce(production_id=production.pk) == 2
+    assert first.convention.reference not in press.drawn
+    productions._settle(production, first)
+    assert sorted(press.drawn) == ["R1", "R2", "R3"]
+    productions._settle(production, first)  # a claim that ran out: the first one kept counts
+    assert productions.progress(production).done == 3
+
+
+def test_a_failure_stops_no_other_says_why_and_can_be_tried_again(
+    schedule, agreements, press, django_capture_on_commit_callbacks
+):
+    press.broken = {"R1": drawing.PaperRefused("Il manque le SIRET."), "R2": ValueError("secret")}
+    production = finish(write(schedule))
+    done = productions.progress(production)
+    assert (done.done, done.failed, done.left) == (1, 2, 0)
+    told = dict(production.items.exclude(failure="").values_list("convention__reference", "failure"))
+    assert told["R1"] == "Il manque le SIRET."
+    assert "Dessin impossible (ValueError)" in told["R2"]
+    assert "secret" not in told["R2"]
+    press.broken = {}
+    with django_capture_on_commit_callbacks(execute=True):
+        assert productions.retry(production=production) == 2
+    assert productions.progress(production).done == 3
+
+
+def test_a_very_long_refusal_is_cut_to_its_column(schedule, agreements, press):
+    press.broken = {"R1": drawing.PaperRefused("é" * 1000)}
+    production = finish(write(schedule))
+    failure = production.items.exclude(failure="").get().failure
+    assert len(failure) == productions.LONGEST_FAILURE
+    assert failure.endswith("…")
+
+
+def test_what_was_sent_or_signed_comes_out_as_it_was_kept(schedule, agreements, press, media):
+    first, second, _ = agreements
+    sent, signed, annex = (
+        documents.store(content, content_type="application/pdf", suffix=".pdf")
+        for content in (b"%PDF envoye", b"%PDF signe", b"%PDF annexe")
+    )
+    PaperFactory(convention=first, document=sent)
+    PaperFactory(convention=second, document=sent)
+    PaperFactory(convention=second, document=signed, role=Paper.Role.SIGNED, text=None)
+    PaperFactory(convention=first, kind=PaperKind.ANNEX, document=annex)
+    production = finish(write(schedule))
+    assert press.drawn == ["R3"]
+    archived = zip_of(production)
+    rows = {row["référence"]: row for row in manifest_of(archived)}
+    assert rows["R1"]["état"] == "envoyé pour signature"
+    assert rows["R2"]["état"] == "signé"
+    assert rows["R3"]["état"] == archive.DRAFT
+    assert archived.read(rows["R2"]["fichier"]) == b"%PDF signe"
+    assert rows["R3"]["fichier"].endswith("PROJET.pdf")
+    yearly = finish(write(schedule, PaperKind.ANNEX))
+    assert yearly.items.filter(paper__isnull=True).count() == 3  # a list of a year is drawn anew
+
+
+def test_the_manifest_tells_each_file_and_is_safe_in_a_spreadsheet(schedule, press, media):
+    schedule.issuer.name = "Essai"
+    party = a_member(name="=Commune d'Évry & fils")
+    convention = ConventionFactory(schedule=schedule, reference="A/1", party=party, policy=POLICY)
+    ConventionFactory(schedule=schedule, reference="A 1", party=party, policy=POLICY)
+    press.broken = {"B": drawing.PaperRefused("Il manque le SIRET.")}
+    ConventionFactory(schedule=schedule, reference="B", party=party, policy=POLICY)
+    production = finish(write(schedule))
+    archived = zip_of(production)
+    assert archived.testzip() is None
+    rows = {row["référence"]: row for row in manifest_of(archived)}
+    assert len(archived.namelist()) == len(set(archived.namelist())) == 3
+    assert {rows["A/1"]["fichier"], rows["A 1"]["fichier"]} < set(archived.namelist())
+    for reference in ("A/1", "A 1"):
+        row = rows[reference]
+        stored = production.items.get(convention__reference=reference).document
+        assert row["SHA-256"] == stored.sha256
+        assert row["membre"] == "'=Commune d'Évry & fils"
+        assert row["SIRET"] == convention.party.siret
+        assert row["version du texte"] == str(press.text)
+    assert rows["B"]["remarque"] == "Il manque le SIRET."
+    assert rows["B"]["fichier"] == rows["B"]["SHA-256"] == ""
+
+
+def test_a_damaged_document_is_left_out_and_the_manifest_says_so(schedule, agreements, press, media):
+    production = finish(write(schedule))
+    stored = production.items.get(convention=agreements[1]).document
+    (media / stored.path).write_bytes(b"autre chose")
+    rows = {row["référence"]: row for row in manifest_of(zip_of(production))}
+    assert "restaurez-le" in rows["R2"]["remarque"]
+    assert [row["fichier"] != "" for row in rows.values()] == [True, False, True]
+
+
+def test_each_amendment_of_the_year_has_its_paper(schedule, agreements, press):
+    for number, status in ((1, "accepte"), (2, "sans_effet")):
+        AmendmentFactory(
+            convention=agreements[0], number=number, status=status, ruling="Lu.", dated="2024-09-10"
+        )
+    production = finish(write(schedule, PaperKind.AMENDMENT))
+    rows = manifest_of(zip_of(production))
+    assert [row["avenant"] for row in rows] == ["1", "2"]
+    assert len({row["fichier"] for row in rows}) == 2
+
+
+def test_the_work_is_handed_over_and_its_failure_is_seen(schedule, agreements, press, monkeypatch):
+    production = write(schedule)
+    monkeypatch.setattr(productions, "produce", lambda **kwargs: 1 / 0)
+    assert productions.nudge(production) is False
+    monkeypatch.undo()
+    production.refresh_from_db()
+    assert productions.progress(production).left == 3
+
+
+# --- Pages --------------------------------------------------------------------------------------
+
+
+def test_a_person_produces_follows_and_downloads(
+    client, schedule, agreements, press, django_capture_on_commit_callbacks
+):
+    account(client, "gestionnaire", schedule.issuer)
+    page = client.get(PAGE, ASKED)
+    assert "Produire les documents" in page.content.decode()
+    press.broken = {"R2": drawing.PaperRefused("Il manque le SIRET.")}
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = client.post(f"{PAGE}?emetteur=TST&annee=2024-2025", {"document": "convention"})
+    with CaptureQueriesContext(connection) as queries:
+        page = client.get(answer.url)
+    assert len(queries) <= 20
+    text = page.content.decode()
+    assert "2 documents produits" in text.replace("\xa0", " ")
+    assert "Il manque le SIRET." in text
+    zipped = client.get(page.context["production"] and f"{answer.url}documents.zip")
+    assert zipped["Content-Type"] == "application/zip"
+    assert zipped["Content-Disposition"].startswith('attachment; filename="TST-convention-2024-2025-')
+    content = b"".join(zipped.streaming_content)
+    assert len(zipfile.ZipFile(io.BytesIO(content)).namelist()) == 3
+    press.broken = {}
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post(f"{answer.url}reprendre/")
+    assert productions.progress(page.context["production"]).done == 3
+    assert client.post(f"{answer.url}continuer/").status_code == 302
+
+
+def test_a_reader_looks_and_starts_nothing(client, schedule, agreements, press):
+    production = finish(write(schedule))
+    account(client, "lecture", schedule.issuer)
+    address = reverse("conventions:production", args=[production.pk])
+    assert client.get(address).status_code == 200
+    assert client.get(f"{address}documents.zip").status_code == 200
+    assert "Produire</button>" not in client.get(PAGE, ASKED).content.decode()
+    asked = f"{PAGE}?emetteur=TST&annee=2024-2025"
+    assert client.post(asked, {"document": "convention"}).status_code == 403
+    assert client.post(f"{address}continuer/").status_code == 403
+    assert client.post(f"{address}reprendre/").status_code == 403
+
+
+def test_another_issuer_sees_nothing_of_it(client, schedule, agreements, press):
+    production = finish(write(schedule))
+    account(client, "gestionnaire", IssuerFactory(code="OTHER"))
+    address = reverse("conventions:production", args=[production.pk])
+    for path in (address, f"{address}documents.zip"):
+        assert client.get(path).status_code == 404
+    for path in (f"{address}continuer/", f"{address}reprendre/"):
+        assert client.post(path).status_code == 404
+    assert client.get(PAGE, ASKED).status_code == 404
+
+
+def test_changes_happen_on_post_only_and_bad_input_gets_a_clear_answer(client, schedule, agreements):
+    production = write(schedule)
+    account(client, "gestionnaire", schedule.issuer)
+    address = reverse("conventions:production", args=[production.pk])
+    assert client.get(f"{address}continuer/").status_code == 405
+    assert client.get(f"{address}reprendre/").status_code == 405
+    assert client.get(f"{address}documents.zip").status_code == 404
+    asked = f"{PAGE}?emetteur=TST&annee=2024-2025"
+    for kind, words in (("", "Choisissez le document"), ("avenant", "Aucun document de ce type")):
+        page = client.post(asked, {"document": kind}, follow=True)
+        assert words in page.content.decode()
+    assert Production.objects.count() == 1
+
+
+# --- Command ------------------------------------------------------------------------------------
+
+
+def test_the_command_starts_goes_on_and_writes_the_zip(schedule, agreements, press, tmp_path, capsys):
+    press.broken = {"R2": drawing.PaperRefused("Il manque le SIRET.")}
+    wanted = ["--issuer", "TST", "--school-year", "2024-2025", "--kind", "convention"]
+    call_command("produce_papers", *wanted, "--json")
+    told = json.loads(capsys.readouterr().out)
+    assert (told["total"], told["done"], told["left"]) == (3, 2, 0)
+    assert told["failed"] == [{"reference": "R2", "message": "Il manque le SIRET."}]
+    press.broken = {}
+    path = tmp_path / "documents.zip"
+    call_command("produce_papers", "--production", told["production"], "--retry", "--zip", str(path))
+    assert "3 documents produits sur 3." in capsys.readouterr().out.replace("\xa0", " ")
+    assert len(zipfile.ZipFile(path).namelist()) == 4
+    assert [path.name for path in tmp_path.glob("*documents*")] == ["documents.zip"]
+
+
+def test_the_command_says_what_is_wrong(schedule, agreements, press, tmp_path):
+    with pytest.raises(CommandError, match="Arguments faux") as caught:
+        call_command("produce_papers", "--issuer", "TST")
+    assert caught.value.returncode == 2
+    with pytest.raises(CommandError, match="inconnu"):
+        call_command("produce_papers", "--production", "00000000-0000-0000-0000-000000000000")
+    wanted = ["--issuer", "TST", "--kind", "convention"]
+    with pytest.raises(CommandError, match="Aucun document"):
+        call_command("produce_papers", *wanted, "--school-year", "2001-2002")
+    nowhere = tmp_path / "absent" / "documents.zip"
+    with pytest.raises(CommandError, match="n'a pas pu être écrit"):
+        call_command("produce_papers", *wanted, "--school-year", "2024-2025", "--zip", str(nowhere))
+
+
+def test_a_school_enrolled_in_a_real_agreement_is_really_drawn(schedule):
+    from conventions.papers.defaults import load_default_texts
+
+    load_default_texts()
+    enrol(schedule, a_school(), policy=POLICY, reference="VRAI")
+    production = finish(write(schedule))
+    item = ProductionItem.objects.select_related("document", "text").get(production=production)
+    assert item.failure == ""
+    assert documents.read(item.document).startswith(b"%PDF")
+    assert item.text.policy == POLICY
