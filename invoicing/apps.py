@@ -12,3 +12,6 @@ class InvoicingConfig(AppConfig):
     def ready(self) -> None:
         """Let imports and counts changed by hand say what they mean for the titres already issued."""
         from invoicing import drift  # noqa: F401
+        from invoicing.portal import panels
+
+        panels.register()

@@ -1,5 +1,6 @@
-"""What an officer gives to issue a run."""
+"""What an officer gives to issue a run, or to record and cancel a payment."""
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -9,6 +10,7 @@ from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminSingleDateWidget,
+    UnfoldAdminTextInputWidget,
     UnfoldBooleanWidget,
 )
 
@@ -54,3 +56,35 @@ class IssueForm(forms.Form):
     def issue_with(self) -> dict[str, Any]:
         """Return what `issue` takes."""
         return {name: value for name, value in self.cleaned_data.items() if name != "older"}
+
+
+class EurosField(forms.DecimalField):
+    """An amount, typed as 1 234,56 or as 1234.56."""
+
+    def to_python(self, value: Any) -> Decimal | None:
+        """Read the French comma and spaces."""
+        if isinstance(value, str):
+            value = "".join(value.split()).replace(",", ".")
+        return super().to_python(value)
+
+
+class PaymentForm(forms.Form):
+    """What the accountant received for a titre."""
+
+    amount = EurosField(
+        label="Montant reçu, en euros",
+        min_value=Decimal("0.01"),
+        max_digits=12,
+        decimal_places=2,
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
+    )
+    received_on = forms.DateField(label="Encaissé le", widget=UnfoldAdminSingleDateWidget)
+    reference = forms.CharField(
+        label="Référence du comptable", max_length=100, widget=UnfoldAdminTextInputWidget
+    )
+
+
+class CancellationForm(forms.Form):
+    """Why a payment is cancelled."""
+
+    reason = forms.CharField(label="Motif", max_length=100, widget=UnfoldAdminTextInputWidget)

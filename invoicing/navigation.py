@@ -15,6 +15,7 @@ MENU = (
             ("Appels par membre", "request_quote", "invoicing.call"),
             ("Titres", "receipt_long", "invoicing.titre"),
             ("Bordereaux", "list_alt", "invoicing.bordereau"),
+            ("Encaissements", "account_balance_wallet", "invoicing.payment"),
         ),
     ),
     (
@@ -30,6 +31,10 @@ MENU = (
         "Conventions et tarifs",
         (
             ("Conventions", "handshake", "conventions.convention"),
+            ("Avenants", "difference", "conventions.amendment"),
+            ("Conditions d'exercice", "contract", "conventions.conditions"),
+            ("Documents", "description", "conventions.paper"),
+            ("Textes des documents", "edit_document", "conventions.papertext"),
             ("Barèmes", "price_change", "tariffs.schedule"),
             ("Versions de tarif", "history", "tariffs.version"),
             ("Actes", "gavel", "members.act"),
@@ -42,6 +47,7 @@ MENU = (
             ("Écoles", "school", "members.school"),
             ("Effectifs", "groups", "members.headcount"),
             ("Usages", "touch_app", "members.usage"),
+            ("Connexions à l'espace", "login", "members.portalaccess"),
             ("Communes et codes", "location_city", "members.commune"),
             ("Imports", "upload_file", "entsvc.importrecord"),
         ),
@@ -54,6 +60,7 @@ MENU = (
             ("Comptables", "payments", "members.accountant"),
             ("Textes légaux", "article", "entsvc.datedtext"),
             ("Comptes", "person", "members.user"),
+            ("Courriels", "mail", "entsvc.outgoingmail"),
             ("Journal", "menu_book", "entsvc.journalentry"),
         ),
     ),
@@ -61,6 +68,9 @@ MENU = (
 
 PAGES = {
     "Conventions et tarifs": (
+        ("Ouvertures", "door_open", "conventions:openings", "conventions.view_enrolment"),
+        ("Formulaires vierges", "draft", "conventions:blank-papers", "conventions.view_convention"),
+        ("Produire les documents", "print", "conventions:productions", "conventions.view_production"),
         ("Qualité des données", "fact_check", "conventions:readiness", "conventions.view_convention"),
     ),
     "Membres et écoles": (

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from conventions.papers.defaults import load_default_texts
 from entsvc import journal, school_year
 from entsvc.models import DatedText
 from invoicing.roles import create_groups
@@ -21,11 +22,13 @@ FOLDER = settings.BASE_DIR / "fixtures" / "regimes"
 def load_regimes(*, actor: str) -> Counter:
     """Create the groups, sources, texts, issuers and schedules that do not exist yet.
 
-    Never touches an existing row: what staff edited stays. Returns how many rows were created, by model.
+    Never touches an existing row: what staff edited stays. A text of a paper that only the project wrote
+    gets a version more when its file changed. Returns how many rows were created, by model.
     """
     created: Counter = Counter(groups=len(create_groups()))
     for path in sorted(FOLDER.glob("*.toml"), key=lambda path: (path.stem != "common", path.stem)):
         _load(tomllib.loads(path.read_text(encoding="utf-8")), created)
+    load_default_texts(created)
     created += Counter()
     if created:
         journal.record(

@@ -1,6 +1,7 @@
 """From what is decided and computed to what is issued."""
 
 from invoicing.models.decisions import Acceptance, DecidedDeduction, Exclusion, YearPool
+from invoicing.models.payments import Payment
 from invoicing.models.runs import Anomaly, Call, CallLine, Campaign, LineFacts, Run
 from invoicing.models.titres import Bordereau, Counter, Series, Titre, TitreDocument, TitreLine
 
@@ -15,6 +16,7 @@ __all__ = [
     "DecidedDeduction",
     "Exclusion",
     "LineFacts",
+    "Payment",
     "Run",
     "Series",
     "Titre",

@@ -1,8 +1,7 @@
-"""Staff pages of campaigns, runs, calls and titres; what is issued is shown and never written."""
+"""Staff pages of campaigns, runs and calls: a run is computed and issued here, and never written."""
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -10,7 +9,6 @@ from django.urls import reverse
 from django.utils.html import format_html
 from unfold.decorators import action, display
 
-from entsvc import documents
 from entsvc.french import euros, plural
 from entsvc.journal import record
 from entsvc.staff import ConfirmedAction, ReadOnlyInline
@@ -19,27 +17,10 @@ from invoicing.drift import shown_drifts
 from invoicing.exports.yearly_call import write_yearly_call
 from invoicing.forms import IssueForm
 from invoicing.issuing import issue
-from invoicing.models import (
-    Acceptance,
-    Anomaly,
-    Bordereau,
-    Call,
-    CallLine,
-    Campaign,
-    Counter,
-    DecidedDeduction,
-    Exclusion,
-    Run,
-    Titre,
-    TitreDocument,
-    TitreLine,
-    YearPool,
-)
+from invoicing.models import Anomaly, Call, CallLine, Campaign, Run
 from invoicing.numbering import IssueRefused
-from invoicing.rendering import render_missing, without_document
+from invoicing.rendering import render_missing
 from members.access import ScopedAdmin, ScopedReadOnlyAdmin
-from members.admin import IssuerAdmin
-from members.models import Issuer
 from tariffs.adoption import NotAdopted
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -283,218 +264,3 @@ class CallAdmin(ScopedReadOnlyAdmin):
     @display(description="bloqué", boolean=True)
     def is_blocked(self, call):
         return call.blocking
-
-
-class TitreLineInline(ReadOnlyInline):
-    model = TitreLine
-    fields = ["charge_label", "uai", "school", "commune", "explanation", "amount"]
-
-
-class TitreDocumentInline(ReadOnlyInline):
-    model = TitreDocument
-    fields = ["role", "document"]
-
-    def get_queryset(self, request):
-        return super().get_queryset(request).select_related("document")
-
-
-class TitreFacts:
-    """What lists and pages of titres show alike."""
-
-    @display(description="total", ordering="total")
-    def total_euros(self, titre):
-        return euros(titre.total)
-
-
-@admin.register(Titre)
-class TitreAdmin(ConfirmedAction, TitreFacts, ScopedAdmin):
-    list_display = [
-        "reference", "debtor_name", "campaign", "total_euros", "issued_on", "bordereau",
-        "external_reference",
-    ]  # fmt: skip
-    list_filter = ["issuer", "exercice", "kind", "campaign"]
-    list_select_related = ["bordereau__issuer", "campaign__schedule"]
-    search_fields = ["reference", "debtor_name", "siret", "external_reference", "lines__uai"]
-    fields = [
-        "reference", "kind", "number", "exercice", "issued_on", "bordereau", "campaign", "debtor",
-        "siret", "debtor_name", "subject", "total_euros", "external_reference",
-    ]  # fmt: skip
-    readonly_fields = [name for name in fields if name != "external_reference"]
-    inlines = [TitreLineInline, TitreDocumentInline]
-    actions_detail = ["download_pdf"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return super().get_queryset(request).defer("payload")
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
-
-    def save_model(self, request, obj, form, change):
-        if not form.changed_data:
-            return
-        obj.save(update_fields=form.changed_data)
-        record(
-            actor=request.user.get_username(),
-            action="external-reference",
-            target=obj,
-            summary=f"{obj.reference} : numéro du comptable « {obj.external_reference} »",
-        )
-
-    @action(description="Télécharger le PDF", icon="picture_as_pdf")
-    def download_pdf(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        titre = self.visible_or_404(request, object_id)
-        link = titre.documents.filter(role=TitreDocument.Role.PDF).first()
-        if link is None:
-            messages.error(request, "Ce titre n'a pas encore son PDF : produisez-le au bordereau.")
-            return redirect("admin:invoicing_titre_change", object_id)
-        try:
-            content = documents.read(link.document)
-        except documents.CorruptDocument as error:
-            messages.error(request, str(error))
-            return redirect("admin:invoicing_titre_change", object_id)
-        response = HttpResponse(content, content_type="application/pdf")
-        response["Content-Disposition"] = f'attachment; filename="{titre.reference}.pdf"'
-        return response
-
-
-class BordereauTitreInline(TitreFacts, ReadOnlyInline):
-    model = Titre
-    fields = ["reference", "debtor_name", "siret", "total_euros"]
-    readonly_fields = fields
-    show_change_link = True
-    per_page = 50
-
-    def get_queryset(self, request):
-        return super().get_queryset(request).defer("payload").order_by("number")
-
-
-@admin.register(Bordereau)
-class BordereauAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
-    list_display = ["__str__", "issued_on", "count", "total_euros", "signatory", "issued_by"]
-    list_filter = ["issuer", "exercice"]
-    list_select_related = ["issuer"]
-    fields = [
-        "issuer", "exercice", "number", "issued_on", "issued_by", "signatory", "count",
-        "total_euros", "drawn",
-    ]  # fmt: skip
-    readonly_fields = fields
-    inlines = [BordereauTitreInline]
-    actions_detail = ["draw_missing"]
-
-    @display(description="total", ordering="total")
-    def total_euros(self, bordereau):
-        return euros(bordereau.total)
-
-    @display(description="PDF produits")
-    def drawn(self, bordereau):
-        left = without_document(bordereau.titres.all()).count()
-        return f"{bordereau.count - left} sur {bordereau.count}"
-
-    def has_issue_permission(self, request, object_id=None):
-        return request.user.has_perm("invoicing.issue_titre")
-
-    @action(description="Produire les PDF manquants", permissions=["issue"], icon="print")
-    def draw_missing(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        bordereau = self.visible_or_404(request, object_id)
-        if request.method != "POST":
-            left = without_document(bordereau.titres.all()).count()
-            return self.confirm(
-                request,
-                "Produire les PDF manquants",
-                bordereau,
-                facts=[f"{plural(left, 'PDF manquant', 'PDF manquants')} sur {bordereau.count}."],
-                button="Produire",
-            )
-        done = sum(1 for _ in render_missing(bordereau.titres.all()))
-        messages.success(request, f"{plural(done, 'PDF produit', 'PDF produits')}.")
-        return redirect("admin:invoicing_bordereau_change", object_id)
-
-
-@admin.register(Counter)
-class CounterAdmin(ScopedReadOnlyAdmin):
-    list_display = ["issuer", "budget", "exercice", "kind", "last_number", "last_date"]
-    list_filter = ["issuer", "exercice"]
-    list_select_related = ["issuer"]
-
-
-class DecisionAdmin(ScopedAdmin):
-    """A reasoned decision: its author is the account that enters it."""
-
-    list_filter = ["schedule", "school_year"]
-    list_select_related = ["schedule"]
-
-    def save_model(self, request, obj, form, change):
-        obj.decided_by = request.user.get_username()
-        super().save_model(request, obj, form, change)
-        self._record(request, obj, "decision", "")
-
-    def delete_model(self, request, obj):
-        self._record(request, obj, "decision-deleted", " (supprimée)")
-        super().delete_model(request, obj)
-
-    @transaction.atomic
-    def delete_queryset(self, request, queryset):
-        for decision in queryset:
-            self._record(request, decision, "decision-deleted", " (supprimée)")
-        super().delete_queryset(request, queryset)
-
-    def _record(self, request, obj, action, mark):
-        record(
-            actor=request.user.get_username(),
-            action=action,
-            target=obj,
-            summary=f"{obj._meta.verbose_name}{mark} : {obj}",
-        )
-
-
-@admin.register(YearPool)
-class YearPoolAdmin(DecisionAdmin):
-    list_display = ["schedule", "school_year_label", "charge", "amount_euros", "reason", "decided_by"]
-
-    @display(description="montant", ordering="amount")
-    def amount_euros(self, pool):
-        return euros(pool.amount)
-
-
-@admin.register(DecidedDeduction)
-class DecidedDeductionAdmin(DecisionAdmin):
-    list_display = [
-        "schedule", "school_year_label", "debtor", "label", "amount_euros", "reason", "decided_by",
-    ]  # fmt: skip
-    list_select_related = ["schedule", "debtor"]
-    autocomplete_fields = ["debtor", "act"]
-
-    @display(description="montant", ordering="amount")
-    def amount_euros(self, deduction):
-        return euros(deduction.amount)
-
-
-@admin.register(Exclusion)
-class ExclusionAdmin(DecisionAdmin):
-    list_display = ["schedule", "school_year_label", "school", "reason", "decided_by"]
-    list_select_related = ["schedule", "school"]
-    autocomplete_fields = ["school"]
-
-
-@admin.register(Acceptance)
-class AcceptanceAdmin(DecisionAdmin):
-    list_display = ["schedule", "school_year_label", "code", "debtor", "school", "reason", "decided_by"]
-    list_select_related = ["schedule", "debtor", "school"]
-    autocomplete_fields = ["debtor", "school"]
-
-
-admin.site.unregister(Issuer)
-
-
-@admin.register(Issuer)
-class IssuingIssuerAdmin(IssuerAdmin):
-    """What references and series of numbers are made of no longer changes once a titre bears it."""
-
-    def get_readonly_fields(self, request, obj=None):
-        issued = obj is not None and Bordereau.objects.filter(issuer=obj).exists()
-        return ["code", "regime", "budget_code"] if issued else []

@@ -1,0 +1,1 @@
+"""What a mayor's office sees of its titres, under /espace/."""

@@ -1,0 +1,49 @@
+"""What the home page of a member shows of its titres: the latest, and those still to pay."""
+
+from collections.abc import Iterable
+
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from entsvc.french import euros
+from invoicing.portal import own
+from members.models import Member
+from members.portal import expectations, panels
+from members.portal.expectations import Expectation
+from members.portal.panels import Panel
+
+SHOWN = 5
+
+
+def titres_panel(request: HttpRequest, member: Member) -> str:
+    """Draw the titres that remain to pay and the latest ones."""
+    rows = _rows(member)
+    shown = [row for rank, row in enumerate(rows) if row.to_pay or rank < SHOWN]
+    context = {"member": member, "rows": shown, "more": len(rows) - len(shown)}
+    return render_to_string("espace/titres/panel.html", context)
+
+
+def expected(request: HttpRequest, member: Member) -> Iterable[Expectation]:
+    """Tell the titres that remain to pay."""
+    for row in _rows(member):
+        if row.to_pay:
+            titre = row.titre
+            yield Expectation(
+                title=f"Payer le titre {titre.reference} : {euros(row.standing.remaining)}",
+                url=reverse("espace-titres:titre", args=[titre.pk]),
+                action=f"Voir comment payer le titre {titre.reference}",
+                words=titre.subject,
+                when=row.due_text[:1].upper() + row.due_text[1:],
+                by=titre.issued_on,
+            )
+
+
+def register() -> None:
+    """Give these parts to the home page."""
+    expectations.register("titres", expected)
+    panels.register(Panel("titres", 40, titres_panel))
+
+
+def _rows(member: Member) -> list[own.Row]:
+    return [own.row(titre) for titre in own.titres_of(Member.objects.filter(pk=member.pk))]
