@@ -22,6 +22,7 @@ from conventions.models import (
     Transition,
 )
 from entsvc.models import DatedText, StoredDocument
+from invoicing.models import Payment
 from members.identifiers import uai_letter
 from members.models import (
     Accountant,
@@ -365,3 +366,13 @@ class TransitionFactory(factory.django.DjangoModelFactory):
     before = states.DRAFT
     after = states.SENT
     actor = "essai"
+
+
+class PaymentFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Payment
+
+    amount = Decimal("45.00")
+    received_on = dt.date(2025, 4, 1)
+    reference = factory.Sequence(lambda n: f"VIR-{n}")
+    recorded_by = "essai"
