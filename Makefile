@@ -1,5 +1,5 @@
 PYTHON := .venv/bin/python
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= -n 2 --dist worksteal
 
 # The static checks need no data: whatever the database of the moment, it stays out of them.
 NO_DATABASE := DATABASE_URL=sqlite://:memory:

@@ -118,7 +118,9 @@ class Visitor:
     def press(self, name: str) -> None:
         """Press the button, or follow the link, of this name."""
         target = self.page.get_by_role("button", name=name, exact=True)
-        (target if target.count() else self.page.get_by_role("link", name=name, exact=True)).click()
+        target = target if target.count() else self.page.get_by_role("link", name=name, exact=True)
+        with self.page.expect_navigation():
+            target.click()
 
     @property
     def text(self) -> str:

@@ -95,7 +95,8 @@ def test_from_an_unsigned_commune_to_a_signed_amendment_and_its_new_call(visitor
     amendment = Amendment.objects.get()
     as_staff_again(staff, issuer)
     staff.go(admin("conventions_amendment_decide", amendment))
-    staff.page.locator("main form button[type=submit], form.max-w-2xl button[type=submit]").first.click()
+    with staff.page.expect_navigation():
+        staff.page.locator("form.max-w-2xl button[type=submit]").first.click()
     staff.reads("Accepté")
     amendment.refresh_from_db()
     assert amendment.status == states.ACCEPTED
