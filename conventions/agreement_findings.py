@@ -44,6 +44,20 @@ def _not_carried(scope: Scope) -> Q:
     return SIGNED & Q(policy__in=BY_TWO_THIRDS) & (unknown | short)
 
 
+def _years_beyond(scope: Scope) -> Q:
+    """Match years that the text of an agreement does not cover (see `policies.years_beyond`)."""
+    found = Q()
+    for policy in POLICIES.values():
+        beyond = Q()
+        if policy.last_year is not None:
+            beyond |= Q(last_year__isnull=True) | Q(last_year__gt=policy.last_year)
+        if policy.first_year is not None:
+            beyond |= Q(first_year__lt=policy.first_year)
+        if beyond:
+            found |= Q(policy=policy.code) & beyond
+    return found
+
+
 def _unaccepted(scope: Scope) -> Q:
     return SIGNED & Q(policy__in=WITH_CONDITIONS, conditions__isnull=True)
 
@@ -83,6 +97,14 @@ AGREEMENT_FINDINGS = [
         TO_CHECK,
         all_agreements,
         lambda scope: Q(policy=""),
+    ),
+    Finding(
+        "annees-hors-texte",
+        "Conventions dont les années dépassent leur texte",
+        "Corrigez la première ou la dernière année, ou le texte : une année de trop serait appelée.",
+        TO_CHECK,
+        all_agreements,
+        _years_beyond,
     ),
     Finding(
         "sans-debut",

@@ -132,7 +132,7 @@ class WishForm(forms.Form):
 class FiledForm(forms.Form):
     """The signed amendment and the days that may count."""
 
-    content = forms.FileField(
+    content = scans.PdfField(
         label="Avenant signé (PDF)",
         widget=UnfoldAdminFileFieldWidget,
         error_messages={"empty": "Ce fichier est vide.", "required": "Choisissez le PDF signé."},
@@ -145,7 +145,7 @@ class FiledForm(forms.Form):
         widget=UnfoldAdminDateWidget,
         help_text="Cette date compte si elle est prouvée ; sinon c'est celle de la réception.",
     )
-    proof = forms.FileField(
+    proof = scans.PdfField(
         label="Preuve de la transmission (PDF)",
         required=False,
         widget=UnfoldAdminFileFieldWidget,
@@ -156,6 +156,13 @@ class FiledForm(forms.Form):
         label="Délibération du membre",
         required=False,
         widget=UnfoldAdminSelectWidget,
+    )
+    comment = forms.CharField(
+        label="Commentaire",
+        required=False,
+        widget=UnfoldAdminTextareaWidget,
+        help_text="Obligatoire si la convention n'est plus en vigueur : dites pourquoi il est encore "
+        "enregistré.",
     )
 
     def __init__(self, *args: Any, amendment: Amendment, **kwargs: Any) -> None:
@@ -168,15 +175,8 @@ class FiledForm(forms.Form):
 
     def given(self) -> dict[str, Any]:
         """Return what `filings.file` takes."""
-        values = self.cleaned_data
-        content, proof = values["content"], values["proof"]
-        return {
-            "content": scans.read(content),
-            "name": content.name,
-            "proof": scans.read(proof) if proof else None,
-            "proof_name": proof.name if proof else "",
-            **{name: values[name] for name in ("received_on", "signed_on", "transmitted_on", "act")},
-        }
+        values = dict(self.cleaned_data)
+        return {"pdf": values.pop("content"), **values}
 
 
 class CommentForm(forms.Form):

@@ -35,8 +35,9 @@ def apply(amendment: Amendment, schools: Iterable[School], *, actor: str) -> Con
 def set_list(amendment: Amendment, schools: Iterable[School]) -> None:
     """Make these the schools of the amendment's year and of the following ones, open to the end.
 
-    The years before are left as they were; a row that began in that year or later and that the list
-    does not continue is deleted, its history kept.
+    The years before are left as they were. A school that was to come later comes from that year on, what
+    is known of its opening kept; a row that began in that year or later and that the list does not
+    continue is deleted, its history kept.
     """
     wanted, convention = {school.pk: school for school in schools}, amendment.convention
     year, reason = amendment.school_year, _reason(amendment)
@@ -45,6 +46,10 @@ def set_list(amendment: Amendment, schools: Iterable[School]) -> None:
         if row.school_id in wanted and row.first_year <= year:
             del wanted[row.school_id]
             _change(row, reason, last_year=_kept_until(row, convention))
+        elif row.school_id in wanted:
+            del wanted[row.school_id]
+            years = {"first_year": year, "last_year": _kept_until(row, convention)}
+            _change(row, reason, amendment=amendment, **years)
         elif row.first_year >= year:
             row._change_reason = reason
             row.delete()
@@ -94,7 +99,7 @@ def succeed(amendment: Amendment, schools: Iterable[School], *, actor: str) -> C
     _carry_options(old, new, year, _reason(amendment))
     old.last_year = year - 1
     last_day = max(first_day - timedelta(days=1), old.signed_on or date.min)
-    old.ends_on = min(old.ends_on, last_day) if old.ends_on else last_day
+    old.ends_on = min(old.last_day or last_day, last_day)
     over = old.status == states.IN_FORCE and first_day <= timezone.localdate()
     before, old.status = old.status, states.EXPIRED if over else old.status
     old._change_reason = _reason(amendment)

@@ -10,12 +10,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
 
 from conventions import states
 from conventions.basis import WITHOUT_SIRET, Basis
-from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription
-from conventions.policies import GATING
+from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription, Transition
+from conventions.policies import DUE_FROM_OPENING, GATING
 from entsvc import school_year
 from entsvc.french import long_date
 from members import counts
@@ -29,6 +29,9 @@ UNKNOWN = counts.Known(None, "", True, 0)
 
 # The columns of a school that the engine reads.
 DESCRIBED = ("uai", "name", "commune_name", "degree", "sector")
+
+# The columns that tell whether a school is open (see `with_openings`).
+OPENINGS = ("project_submitted_on", "opened_on", "from_opening")
 
 NOBODY = "d'un membre sans SIRET"
 
@@ -76,26 +79,49 @@ def covering(year: int, prefix: str = "") -> Q:
 
 
 def opened_in(year: int) -> Q:
-    """Match the enrolments that a school year bills: opened by then, or of which no opening is known.
+    """Match the enrolments that a school year bills: opened by then, or in service without any fact.
 
-    Without any opening fact the agreement was taken over from paper, its school in service already.
+    That is what is assumed of a school of which nothing is known, unless it is `due_from_opening`.
     """
-    taken_over = Q(opened_on__isnull=True, project_submitted_on__isnull=True)
-    return taken_over | Q(opened_on__lte=school_year.last_day(year))
+    unknown = Q(opened_on__isnull=True, project_submitted_on__isnull=True)
+    return (unknown & ~due_from_opening()) | Q(opened_on__lte=school_year.last_day(year))
 
 
 def waiting_in(year: int) -> Q:
     """Match the other enrolments: waiting for their opening, or opened after that school year."""
-    submitted = Q(opened_on__isnull=True, project_submitted_on__isnull=False)
-    return submitted | Q(opened_on__gt=school_year.last_day(year))
+    expected = Q(project_submitted_on__isnull=False) | due_from_opening()
+    return (Q(opened_on__isnull=True) & expected) | Q(opened_on__gt=school_year.last_day(year))
 
 
-def not_yet_open(year: int, submitted_on: date | None, opened_on: date | None) -> str:
-    """Return why a school is not billed for a school year (see `waiting_in`), empty when it is."""
+def due_from_opening() -> Q:
+    """Match the enrolments due from their opening only, even while nothing is known of it.
+
+    Their text says so, and their agreement was put in force step by step here. One taken over from
+    paper, or in force before its steps were logged, names schools in service already.
+    """
+    steps = Transition.objects.order_by().filter(convention=OuterRef("convention"))
+    new = Exists(steps.filter(action="mettre_en_vigueur")) & ~Exists(steps.filter(action="reprise"))
+    return Q(convention__policy__in=DUE_FROM_OPENING) & new
+
+
+def with_openings(rows: QuerySet[Enrolment]) -> QuerySet[Enrolment]:
+    """Give enrolments the columns that `not_yet_open` reads, OPENINGS."""
+    return rows.annotate(from_opening=ExpressionWrapper(due_from_opening(), BooleanField()))
+
+
+def not_yet_open(
+    year: int, submitted_on: date | None, opened_on: date | None, from_opening: bool
+) -> str:
+    """Return why a school is not billed for a school year (see `waiting_in`), empty when it is.
+
+    `from_opening` is whether `due_from_opening` matches it.
+    """
     if opened_on and opened_on > school_year.last_day(year):
         return f"son accès n'a ouvert que le {long_date(opened_on)}."
     if submitted_on and not opened_on:
         return f"en attente d'ouverture, son projet étant déposé le {long_date(submitted_on)}."
+    if from_opening and not opened_on:
+        return "en attente d'ouverture, qui n'est pas enregistrée, ni son projet."
     return ""
 
 
@@ -237,15 +263,15 @@ def _schools_by_convention(
 ) -> dict[int, list[engine.School]]:
     enrolments = _enrolled(schedule, year)
     described = describer(year, enrolments.values("school_id"))
-    rows = enrolments.order_by("school__uai", "pk").values_list(
+    rows = with_openings(enrolments.order_by("school__uai", "pk")).values_list(
         "convention_id",
-        "project_submitted_on",
-        "opened_on",
+        *OPENINGS,
         *(f"school__{name}" for name in DESCRIBED),
     )
     schools: dict[int, list[engine.School]] = defaultdict(list)
-    for convention_id, submitted_on, opened_on, uai, *facts in rows:
-        excluded = exclusions.get(uai) or not_yet_open(year, submitted_on, opened_on)
+    for convention_id, submitted_on, opened_on, from_opening, uai, *facts in rows:
+        reason = not_yet_open(year, submitted_on, opened_on, from_opening)
+        excluded = exclusions.get(uai) or reason
         schools[convention_id].append(described(uai, *facts, excluded))
     return schools
 

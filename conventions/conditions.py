@@ -53,7 +53,8 @@ class Standing:
 
 def current(issuer: Issuer) -> Conditions | None:
     """Return the version of the conditions of an issuer that its latest act adopts."""
-    return Conditions.objects.filter(issuer=issuer).order_by("-act__date", "-pk").first()
+    rows = Conditions.objects.filter(issuer=issuer).select_related("act")
+    return rows.order_by("-act__date", "-pk").first()
 
 
 def concerned(issuer: Issuer) -> QuerySet[Convention]:

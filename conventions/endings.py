@@ -100,7 +100,7 @@ def timeline(policy: Policy, ending: Ending, letters: Letters) -> list[Step]:
     if problem:
         raise ValueError(problem)
     if ending == Ending.NOTICE:
-        sent = "Lettre recommandée de l'une des parties à l'autre."
+        sent = "Lettre de l'une des parties à l'autre."
         steps = [Step(DATES[NOTIFIED], letters.notified, sent, NOTIFIED)]
         return [*steps, replace(after_notice(policy, letters.notified), name=EARLIEST)]
     if ending == Ending.BREACH:

@@ -4,7 +4,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from conventions.assessment import DESCRIBED, covering, describer, not_yet_open
+from conventions.assessment import (
+    DESCRIBED,
+    OPENINGS,
+    Decisions,
+    covering,
+    describer,
+    not_yet_open,
+    with_openings,
+)
 from conventions.models import Convention
 from conventions.policies import POLICIES
 from conventions.school_lists import enrolled
@@ -15,6 +23,7 @@ from tariffs import engine
 from tariffs.adoption import NotAdopted, adopted, charges_of
 
 NOTHING = Decimal("0.00")
+DECIDED: dict[str, Callable[..., Decisions]] = {}
 
 
 @dataclass(frozen=True)
@@ -22,8 +31,8 @@ class Estimate:
     """What an agreement costs alone, in euros; `words` say how, « 3 écoles × 45,00 € = 135,00 € ».
 
     `adopted` is false where no act adopted a tariff for that year: nothing can be told, and an anomaly
-    says so. What is shared out between all members, and what staff decided of the year's calls, are not
-    in it.
+    says so. Accepted anomalies and schools left out count as in the year's calls; what is shared out
+    between all members, and what is deducted from the whole call of a payer, do not.
     """
 
     total: Decimal
@@ -38,6 +47,14 @@ class Estimate:
         return self.adopted and not any(
             anomaly.blocking or anomaly.code == "shared_out" for anomaly in self.anomalies
         )
+
+
+def register_decisions(gather: Callable[..., Decisions]) -> None:
+    """Let the room above tell what staff decided of the schools of a schedule and school year.
+
+    `gather(schedule, year, counted=…)`: `counted` is false for a tariff that reads no count.
+    """
+    DECIDED["calls"] = gather
 
 
 def estimate(convention: Convention, year: int, schools: Iterable[School] | None = None) -> Estimate:
@@ -64,14 +81,20 @@ def estimates(convention: Convention, year: int, lists: list[list[School]]) -> l
         missing = engine.Anomaly("not_adopted", str(error))
         return [Estimate(NOTHING, (), (missing,), False) for _ in lists]
     charges = charges_of(adoption.version)
-    read = _read(convention, year, charges, {school.pk for schools in lists for school in schools})
-    return [_estimate(charges, read(schools), year) for schools in lists]
+    gather = DECIDED.get("calls")
+    counted = _read_counts(charges)
+    decisions = gather(convention.schedule, year, counted=counted) if gather else Decisions()
+    keys = {school.pk for schools in lists for school in schools}
+    read = _read(convention, year, charges, keys, decisions)
+    return [_estimate(charges, read(schools), year, decisions) for schools in lists]
 
 
-def _estimate(charges: tuple[engine.Charge, ...], member: engine.Member, year: int) -> Estimate:
+def _estimate(
+    charges: tuple[engine.Charge, ...], member: engine.Member, year: int, decisions: Decisions
+) -> Estimate:
     alone = tuple(charge for charge in charges if charge.model != engine.ALLOCATION)
     shared = [charge for charge in charges if charge.model == engine.ALLOCATION]
-    (result,) = engine.compute(alone, [member], year)
+    (result,) = engine.compute(alone, [member], year, decisions.acceptances)
     anomalies = result.anomalies
     if shared:  # a school that only a shared charge prices would seem out of the tariff
         anomalies = _without_out_of_scope(charges, member, result, year)
@@ -85,16 +108,18 @@ def _estimate(charges: tuple[engine.Charge, ...], member: engine.Member, year: i
 
 
 def _read(
-    convention: Convention, year: int, charges: tuple[engine.Charge, ...], keys: set[int]
+    convention: Convention,
+    year: int,
+    charges: tuple[engine.Charge, ...],
+    keys: set[int],
+    decisions: Decisions,
 ) -> Callable[[list[School]], engine.Member]:
     """Return what makes the payer as the engine reads it, with this agreement and a list of schools."""
     described = describer(year, sorted(keys) if _read_counts(charges) else School.objects.none())
     rows = convention.enrolments.filter(covering(year), school__in=keys).order_by("pk")
     opening = {
-        key: not_yet_open(year, submitted_on, opened_on)
-        for key, submitted_on, opened_on in rows.values_list(
-            "school_id", "project_submitted_on", "opened_on"
-        )
+        key: not_yet_open(year, *facts)
+        for key, *facts in with_openings(rows).values_list("school_id", *OPENINGS)
     }
     options = convention.subscriptions.filter(covering(year)).order_by("code")
     units = convention.units.filter(school_year=year).order_by("code")
@@ -109,7 +134,10 @@ def _read(
 
     def member(schools: list[School]) -> engine.Member:
         listed = tuple(
-            described(*(getattr(school, column) for column in DESCRIBED), opening.get(school.pk, ""))
+            described(
+                *(getattr(school, column) for column in DESCRIBED),
+                decisions.exclusions.get(school.uai) or opening.get(school.pk, ""),
+            )
             for school in sorted(schools, key=lambda school: school.uai)
         )
         return engine.Member(siret, name, (replace(empty, schools=listed),))

@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from conventions import applying, life, states
+from conventions import applying, invitations, life, states
 from conventions.amendments import OpenWindow, Ruling, judge
 from conventions.estimates import estimate
 from conventions.models import (
@@ -38,6 +38,7 @@ from conventions.wishes import (
     AmendmentRefused,
     Wish,
     check_decision,
+    check_filing,
     check_opening,
     check_wish,
     wish,
@@ -46,6 +47,7 @@ from conventions.wishes import (
 )
 from entsvc import mail, school_year
 from entsvc.french import day_and_month
+from entsvc.scans import CheckedPdf
 from members.models import Act, Member, School
 from members.portal.access import addresses
 
@@ -160,8 +162,8 @@ def change_list(
     return amendment
 
 
-def send(*, amendment: Amendment, actor: str) -> Paper:
-    """Produce the amendment to sign, frozen, and wait for it."""
+def send(*, amendment: Amendment, actor: str, invite: bool = False) -> Paper:
+    """Produce the amendment to sign, frozen, and wait for it; `invite` tells the member's offices."""
     from conventions.papers import drawing, freezing, texts
 
     try:
@@ -171,7 +173,10 @@ def send(*, amendment: Amendment, actor: str) -> Paper:
             check_opening(convention, amendment.school_year)
             check_wish(convention, amendment.school_year, wish_of(amendment))
             _move(amendment, "envoyer", actor)
-            return freezing.freeze(PaperKind.AMENDMENT, convention, amendment, actor=actor)
+            paper = freezing.freeze(PaperKind.AMENDMENT, convention, amendment, actor=actor)
+            if invite:
+                invitations.invite(convention, amendment)
+            return paper
     except (drawing.PaperRefused, texts.NoText) as error:
         raise AmendmentRefused(str(error)) from error
 
@@ -179,53 +184,55 @@ def send(*, amendment: Amendment, actor: str) -> Paper:
 def file(
     *,
     amendment: Amendment,
-    content: bytes,
-    name: str,
+    pdf: CheckedPdf,
     received_on: date | None,
     actor: str,
     transmitted_on: date | None = None,
-    proof: bytes | None = None,
-    proof_name: str = "",
+    proof: CheckedPdf | None = None,
     signed_on: date | None = None,
     act: Act | None = None,
+    comment: str = "",
 ) -> Amendment:
     """Receive the signed amendment, a PDF, and what proves the day of its transmission.
 
     That day counts when it is proved, else the day of reception (decision D23). `act` is the member's
-    deliberation, where there is one. Raises AmendmentRefused
-    for a file that is not accepted, or dates that can't be.
+    deliberation, where there is one. Past the end of the agreement only staff file, and `comment` why.
+    Raises AmendmentRefused for dates that can't be, or a paper signed before the request changed.
     """
     from conventions.papers import freezing
-    from entsvc.scans import RefusedFile, check_pdf
 
-    problem = wrong_dates(received_on, transmitted_on, proof, timezone.localdate())
-    if problem:
-        raise AmendmentRefused(problem)
-    try:
-        for given in (content, proof):
-            if given is not None:
-                check_pdf(given)  # a slow file is refused before anything is locked
-        with transaction.atomic():
-            amendment, convention = _both(amendment)
-            _after("deposer", amendment)
-            kept = {"kind": PaperKind.AMENDMENT, "actor": actor}
-            freezing.receive(content, name, convention, amendment, role=Paper.Role.SIGNED, **kept)
-            document = None
-            if proof is not None:
-                called = proof_name or "preuve-de-transmission.pdf"
-                supporting = Paper.Role.SUPPORTING
-                paper = freezing.receive(proof, called, convention, amendment, role=supporting, **kept)
-                document = paper.document
-            changes = {
-                "received_on": received_on,
-                "transmitted_on": transmitted_on,
-                "transmission_proof": document,
-                "signed_on": signed_on or amendment.signed_on,
-                "act": act or amendment.act,
-            }
-            _move(amendment, "deposer", actor, changes=changes)
-    except RefusedFile as error:
-        raise AmendmentRefused(str(error)) from error
+    with transaction.atomic():
+        amendment, convention = _both(amendment)
+        _after("deposer", amendment)
+        signed_on = signed_on or amendment.signed_on
+        problem = wrong_dates(
+            received_on, transmitted_on, proof is not None, timezone.localdate(), signed_on
+        )
+        if problem:
+            raise AmendmentRefused(problem)
+        check_filing(convention, transmitted_on if proof else received_on, comment)
+        kind = PaperKind.AMENDMENT
+        if freezing.is_outdated(pdf, convention, amendment, kind):
+            raise AmendmentRefused(
+                "Ce fichier est celui qui avait été déposé avant que la demande change : faites signer "
+                "le nouvel avenant."
+            )
+        kept = {"kind": kind, "actor": actor}
+        signed = Paper.Role.SIGNED
+        freezing.receive(pdf, pdf.name or "avenant.pdf", convention, amendment, role=signed, **kept)
+        document = None
+        if proof is not None:
+            called, supporting = proof.name or "preuve-de-transmission.pdf", Paper.Role.SUPPORTING
+            paper = freezing.receive(proof, called, convention, amendment, role=supporting, **kept)
+            document = paper.document
+        changes = {
+            "received_on": received_on,
+            "transmitted_on": transmitted_on,
+            "transmission_proof": document,
+            "signed_on": signed_on,
+            "act": act or amendment.act,
+        }
+        _move(amendment, "deposer", actor, comment, changes)
     return amendment
 
 

@@ -12,7 +12,8 @@ from django.db.models.base import ModelState
 
 from conventions import life, states
 from conventions.models import Amendment, Convention, DeliveredUnits, Enrolment, Subscription
-from conventions.policies import POLICIES
+from conventions.policies import POLICIES, years_beyond
+from conventions.spellings import Spellings
 from entsvc import history, school_year
 from entsvc.cells import RowError, checked, parse_count, parse_date
 from entsvc.changes import Plan, write
@@ -29,6 +30,10 @@ ENDS_TOO_EARLY = "La convention prend fin avant d'être signée."
 # The states that a file of agreements in force may find; it puts a draft in force, and reopens nothing.
 OPEN = (states.DRAFT, states.IN_FORCE)
 AMENDED = "Cette convention a des avenants : sa liste d'écoles ne change que par un avenant."
+SUCCEEDED = (
+    "La convention {reference} prend la suite de celle-ci : ses années, sa fin, son signataire et son "
+    "payeur ne changent plus par un fichier. Passez par sa fiche."
+)
 
 
 @dataclass(frozen=True)
@@ -218,23 +223,6 @@ def _ends_before_signature(record: Record) -> bool:
     return bool(record.signed_on and record.ends_on and record.ends_on < record.signed_on)
 
 
-class Spellings:
-    """Codes as they are written in the database, found whatever their case."""
-
-    def __init__(self) -> None:
-        self._codes: set[str] = set()
-        self._by_upper: dict[str, str] = {}
-
-    def add(self, code: str) -> None:
-        """Note a code; the last one added wins between two that only their case tells apart."""
-        self._codes.add(code)
-        self._by_upper[code.upper()] = code
-
-    def find(self, text: str) -> str:
-        """Return the code as stored, or in upper case when there is none."""
-        return text if text in self._codes else self._by_upper.get(text.upper(), text.upper())
-
-
 def _of_known_schedules(records: list[Record], job: Job) -> list[Record]:
     """Leave the rows whose schedule is known, and is one of the account's issuers'."""
     schedules = Schedule.objects.order_by("code")
@@ -285,6 +273,10 @@ def _completed(
         if _ends_before_signature(record):
             report.refuse(record.line, "date_fin", f"{record.ends_on}", ENDS_TOO_EARLY)
             continue
+        beyond = years_beyond(record.policy, record.first_year, record.last_year)
+        if beyond:
+            report.refuse(record.line, "derniere_annee", f"{record.last_year or ''}", beyond)
+            continue
         if existing:
             _flag_changes(told, existing, report)
         yield record
@@ -304,7 +296,30 @@ def _is_closed(told: Record, existing: Convention, report: Report) -> bool:
     if existing.amended and told.schools and told.schools != _schools_of(existing):
         report.refuse(told.line, "ecoles", " ".join(told.schools), AMENDED)
         return True
+    undone = _undone(told, existing)
+    if undone:
+        report.refuse(told.line, *undone, SUCCEEDED.format(reference=existing.successor.reference))
+        return True
     return False
+
+
+def _undone(told: Record, existing: Convention) -> tuple[str, str] | None:
+    """Return the first column that would undo a succession, with its value; None without any."""
+    if not hasattr(existing, "successor"):
+        return None
+    said = {
+        "siret_membre": (told.party, existing.party.siret),
+        "siret_debiteur": (told.debtor or existing.debtor.siret, existing.debtor.siret),
+        "premiere_annee": (_year(told.first_year), _year(existing.first_year)),
+        "derniere_annee": (_year(told.last_year), _year(existing.last_year)),
+        "date_fin": (f"{told.ends_on or existing.ends_on}", f"{existing.ends_on}"),
+    }
+    changed = ((column, value) for column, (value, stored) in said.items() if value != stored)
+    return next(changed, None)
+
+
+def _year(year: int | None) -> str:
+    return "" if year is None else school_year.label(year)
 
 
 def _with_stored(record: Record, existing: Convention | None) -> Record:
@@ -336,11 +351,12 @@ def _flag_changes(told: Record, existing: Convention, report: Report) -> None:
 
 
 def _stored(schedules: dict[str, Schedule]) -> dict[tuple[str, str], Convention]:
+    amendments = Amendment.objects.exclude(status=states.DROPPED)
     rows = (
         Convention.objects.filter(schedule__in=schedules.values())
-        .annotate(amended=Exists(Amendment.objects.filter(convention=OuterRef("pk"))))
+        .annotate(amended=Exists(amendments.filter(convention=OuterRef("pk"))))
         .select_for_update(of=("self",))
-        .select_related("schedule", "party", "debtor")
+        .select_related("schedule", "party", "debtor", "successor")
         # Schools are joined: Django prefetches them by « id = 1 OR id = 2 … », too long for SQLite.
         .prefetch_related(
             Prefetch("enrolments", Enrolment.objects.select_related("school")), "subscriptions", "units"

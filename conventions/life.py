@@ -14,12 +14,13 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
-from conventions import endings, states
+from conventions import endings, invitations, states
 from conventions.models import Amendment, Convention, Paper, PaperKind, Termination, Transition
+from conventions.papers import freezing, kept, sources, texts
 from conventions.policies import POLICIES, Policy
 from entsvc import history, school_year
 from entsvc.french import long_date
-from entsvc.scans import RefusedFile
+from entsvc.scans import CheckedPdf
 from members import votes
 
 # What the log also keeps, without a change of state.
@@ -30,10 +31,8 @@ OTHER_ACTIONS = {
     ENDING_OPENED: "Résiliation engagée",
     ENDING_STEP: "Étape de la résiliation",
     ENDING_DROPPED: "Résiliation laissée sans suite",
-    AMENDMENT_OPENED: "Avenant demandé",
+    AMENDMENT_OPENED: "Avenant ouvert",
     AMENDMENT_CHANGED: "Demande modifiée",
-    "avenant_ouvert": "Avenant ouvert",
-    "avenant_modifie": "Liste demandée modifiée",
 }
 
 
@@ -46,14 +45,6 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Scan:
-    """A signed paper, scanned: its bytes and the name its sender gave it."""
-
-    content: bytes
-    name: str
-
-
-@dataclass(frozen=True)
 class Asked:
     """A step asked for: `on` is the day it bears, where it bears one."""
 
@@ -61,7 +52,7 @@ class Asked:
     actor: str
     comment: str
     on: date | None
-    scan: Scan | None
+    scan: CheckedPdf | None
     today: date
 
     @property
@@ -85,7 +76,7 @@ def move(
     actor: str,
     comment: str = "",
     on: date | None = None,
-    scan: Scan | None = None,
+    scan: CheckedPdf | None = None,
     seen: str = "",
 ) -> Transition:
     """Take a step of `states.AGREEMENT_ACTIONS`, in one transaction; the row given follows.
@@ -198,11 +189,6 @@ def is_comment_required(code: str) -> bool:
     return _commented in REQUIREMENTS[code]
 
 
-def last_day(convention: Convention) -> date | None:
-    """Return the last day of an agreement: the one written down, else the one its text gives."""
-    return convention.ends_on or (convention.end.day if convention.end else None)
-
-
 def start_to_state(convention: Convention) -> date | None:
     """Return the day of a start still to come, that must be stated to put the agreement in force."""
     start = convention.start.day if convention.start else None
@@ -235,13 +221,8 @@ def _signature_past(asked: Asked) -> str:
 def _paper_held(asked: Asked) -> str:
     if asked.scan or asked.comment:
         return ""
-    signed = Paper.objects.filter(
-        convention=asked.convention,
-        amendment__isnull=True,
-        kind=PaperKind.AGREEMENT,
-        role=Paper.Role.SIGNED,
-    )
-    if signed.exists():
+    papers = asked.convention.papers.filter(amendment=None, kind=PaperKind.AGREEMENT)
+    if kept.signed_since(papers.order_by("at", "pk")):
         return ""
     return "Joignez le document signé, ou dites en commentaire où le papier est conservé."
 
@@ -315,8 +296,21 @@ def owes_a_year(convention: Convention, ended_on: date) -> bool:
     return school_year.containing(ended_on) >= convention.first_year
 
 
+def last_year_due(convention: Convention, ended_on: date) -> int:
+    """Return the last school year due by an agreement ended on a day, never beyond its text."""
+    policy = POLICIES.get(convention.policy)
+    limits = [convention.last_year, policy.last_year if policy else None]
+    last = min((year for year in limits if year is not None), default=None)
+    return endings.last_year_due(_day_ended(convention, ended_on), last)
+
+
+def _day_ended(convention: Convention, on: date) -> date:
+    """Return the day an end bears: one pronounced after the term finds the agreement over already."""
+    return min(on, convention.last_day or on)
+
+
 def _term_passed(asked: Asked) -> str:
-    day = last_day(asked.convention)
+    day = asked.convention.last_day
     if day is None:
         why = asked.convention.end.reason if asked.convention.end else "Son texte n'est pas choisi."
         return f"Cette convention n'a pas de terme connu. {why}"
@@ -329,6 +323,19 @@ def _last_year_known(asked: Asked) -> str:
     if asked.convention.last_year is not None:
         return ""
     return "Donnez la dernière année scolaire de la convention : sans elle, les années continuent."
+
+
+def _no_open_amendment(asked: Asked) -> str:
+    """What a member asked for in time is answered before the agreement ends."""
+    open_ones = asked.convention.amendments.filter(status__in=states.OPEN_AMENDMENT)
+    amendment = open_ones.order_by("number").first()
+    if amendment is None:
+        return ""
+    state = states.AMENDMENT_STATES[amendment.status]
+    first = "décidez-le" if amendment.status == states.FILED else "abandonnez-le, ou attendez-le signé"
+    return (
+        f"L'avenant n° {amendment.number} est « {state} » : {first} avant que la convention prenne fin."
+    )
 
 
 def _no_open_ending(asked: Asked) -> str:
@@ -348,9 +355,9 @@ REQUIREMENTS: dict[str, tuple[Requirement, ...]] = {
         _conditions_accepted,
     ),
     "reprise": (_signature_past, _paper_held),
-    "resilier": (_pronounced, _first_year_begun),
-    "resilier_avant": (_pronounced, _first_year_to_come),
-    "echoir": (_term_passed, _last_year_known, _no_open_ending),
+    "resilier": (_pronounced, _first_year_begun, _no_open_amendment),
+    "resilier_avant": (_pronounced, _first_year_to_come, _no_open_amendment),
+    "echoir": (_term_passed, _last_year_known, _no_open_ending, _no_open_amendment),
     "abandonner": (_commented,),
 }
 
@@ -369,16 +376,16 @@ def _closed(asked: Asked) -> dict[str, Any]:
     """The end stops the years; a year begun is due in full (decision D14)."""
     return {
         **_ended(asked),
-        "last_year": endings.last_year_due(asked.on, asked.convention.last_year),
+        "last_year": last_year_due(asked.convention, asked.on),
     }
 
 
 def _ended(asked: Asked) -> dict[str, Any]:
-    return {"ends_on": min(asked.on, asked.convention.ends_on or asked.on)}
+    return {"ends_on": _day_ended(asked.convention, asked.on)}
 
 
 def _term(asked: Asked) -> dict[str, Any]:
-    return {"ends_on": last_day(asked.convention)}
+    return {"ends_on": asked.convention.last_day}
 
 
 CHANGES: dict[str, Callable[[Asked], dict[str, Any]]] = {
@@ -391,34 +398,28 @@ CHANGES: dict[str, Callable[[Asked], dict[str, Any]]] = {
 
 
 def _freeze(asked: Asked) -> None:
-    """Keep what is sent for signature, byte for byte: the agreement, and its list of schools."""
-    from conventions.papers import freezing, sources, texts
-
+    """Keep what is sent for signature, byte for byte, and tell who signs it that it waits."""
     kinds = [PaperKind.AGREEMENT, *([PaperKind.ANNEX] if asked.policy.annex else [])]
     try:
         for kind in kinds:
             freezing.freeze(kind, asked.convention, actor=asked.actor)
     except (texts.NoText, sources.PaperRefused) as error:
         raise Refused(str(error)) from error
+    invitations.invite(asked.convention)
 
 
 def _receive(asked: Asked) -> None:
-    """Keep the signed paper, after its content is checked."""
+    """Keep the signed paper, checked before."""
     if asked.scan is None:
         return
-    from conventions.papers import freezing
-
-    try:
-        freezing.receive(
-            asked.scan.content,
-            asked.scan.name,
-            asked.convention,
-            kind=PaperKind.AGREEMENT,
-            actor=asked.actor,
-            role=Paper.Role.SIGNED,
-        )
-    except RefusedFile as error:
-        raise Refused(str(error)) from error
+    freezing.receive(
+        asked.scan,
+        asked.scan.name,
+        asked.convention,
+        kind=PaperKind.AGREEMENT,
+        actor=asked.actor,
+        role=Paper.Role.SIGNED,
+    )
 
 
 PAPERS: dict[str, Callable[[Asked], None]] = {

@@ -15,8 +15,8 @@ from unfold.widgets import (
 from conventions import endings, life
 from conventions.models import Convention, Termination
 from conventions.policies import POLICIES, Ending
-from entsvc import scans
 from entsvc.french import long_date, plural
+from entsvc.scans import CheckedPdf, PdfField
 from members import identifiers
 from members.models import Act, School
 
@@ -34,9 +34,9 @@ FIELDS: dict[str, tuple[str, ...]] = {
 
 
 class Scanned(forms.Form):
-    """A signed paper that may come with the step; its content is checked when it is kept."""
+    """A signed paper that may come with the step."""
 
-    scan = forms.FileField(
+    scan = PdfField(
         label="Document signé (PDF)",
         required=False,
         widget=UnfoldAdminFileFieldWidget,
@@ -44,10 +44,9 @@ class Scanned(forms.Form):
         error_messages={"empty": "Ce fichier est vide."},
     )
 
-    def scanned(self) -> life.Scan | None:
+    def scanned(self) -> CheckedPdf | None:
         """Return what was sent, if anything."""
-        file = self.cleaned_data.get(SCAN)
-        return life.Scan(scans.read(file), file.name) if file else None
+        return self.cleaned_data.get(SCAN)
 
 
 class StepForm(Scanned):

@@ -17,7 +17,7 @@ from django.utils import timezone
 from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminTextInputWidget
 
 from conventions import openings, states
-from conventions.assessment import covering
+from conventions.assessment import covering, due_from_opening
 from conventions.findings import Scope
 from conventions.models import Enrolment
 from conventions.openings import OpeningRefused
@@ -31,6 +31,7 @@ SHOWN = 20  # refusals told one by one
 SUBMITTED, VALIDATED = Q(project_submitted_on__isnull=False), Q(project_validated_on__isnull=False)
 OPENED = Q(opened_on__isnull=False)
 ECOLES = Q(school__degree__in=["", School.Degree.FIRST])
+DUE_FROM_OPENING = due_from_opening()
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,13 @@ TABS = {
             ~SUBMITTED & ~OPENED & ECOLES,
             "Enregistrer le dépôt du projet des écoles cochées",
             openings.submit_project,
+        ),
+        Tab(
+            "second-degre",
+            "Collèges et lycées à ouvrir",
+            ~SUBMITTED & ~OPENED & ~ECOLES & DUE_FROM_OPENING,
+            "Enregistrer l'ouverture des établissements cochés",
+            openings.open_school,
         ),
         Tab("ouvertes", "Ouvertes", OPENED),
     )

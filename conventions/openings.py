@@ -204,20 +204,15 @@ def _refuse_too_early(enrolment: Enrolment, on: date, reason: str) -> None:
 
 
 def _holds(framework: Convention, on: date) -> bool:
-    start, end = framework.start.day, _last_day(framework)
+    start, end = framework.start.day, framework.last_day
     if framework.status not in states.OWING or start is None:
         return False
     return start <= on and (end is None or on <= end)
 
 
-def _last_day(framework: Convention) -> date | None:
-    days = [day for day in (framework.end.day, framework.ends_on) if day]
-    return min(days, default=None)
-
-
 def _span(framework: Convention) -> str:
     state = framework.get_status_display().lower()
-    start, end = framework.start, _last_day(framework)
+    start, end = framework.start, framework.last_day
     if start.day is None:
         return f"{framework.reference}, {state} : {lower_first(start.reason).rstrip('.')}"
     until = f" au {long_date(end)}" if end else ""

@@ -8,6 +8,7 @@ from datetime import date
 from enum import Enum
 
 from conventions.amendments import SEPTEMBER_TO_MID_OCTOBER, Window
+from entsvc import school_year
 
 
 class Effect(Enum):
@@ -32,12 +33,14 @@ class Ending(Enum):
 class Policy:
     """The rules of one agreement; no `years` and no `last_day` mean that it has no end.
 
-    `window` is when an amendment of its schools may be filed, None where there is no such amendment.
-    `bills` is false for an agreement that gates openings only. `annex` tells whether it names its
-    schools in an annexed list, sent to be signed with it. `two_thirds` is true where the committee
-    adopts it by two thirds of the votes cast; `conditions` where the member accepts a version of a
-    document whose changes are notified to it. Beyond `annex_rows` schools the list is a separate one,
-    drawn up with the IEN (decision D7). `note` is a decision shown to staff.
+    `first_year` and `last_year` are the school years that it covers at most, whatever its dates (2024
+    for 2024-2025). `window` is when an amendment of its schools may be filed, None where there is no
+    such amendment. `bills` is false for an agreement that gates openings only; `due_from_opening` is
+    true where a school is due from its opening on, not from the first year of the agreement. `annex`
+    tells whether it names its schools in an annexed list, sent to be signed with it. `two_thirds` is
+    true where the committee adopts it by two thirds of the votes cast; `conditions` where the member
+    accepts a version of a document whose changes are notified to it. Beyond `annex_rows` schools the
+    list is a separate one, drawn up with the IEN (decision D7). `note` is a decision shown to staff.
     """
 
     code: str
@@ -45,12 +48,15 @@ class Policy:
     source: str
     effect: Effect
     years: int | None = None
+    first_year: int | None = None
+    last_year: int | None = None
     last_day: date | None = None
     window: Window | None = None
     endings: tuple[Ending, ...] = ()
     notice_months: int | None = None
     refund: bool = True
     bills: bool = True
+    due_from_opening: bool = False
     two_thirds: bool = False
     conditions: bool = False
     annex: bool = False
@@ -63,6 +69,7 @@ CHARTER = Policy(
     name="Adhésion à la charte ENT",
     source="Charte ENT de Somme Numérique, délibération n° 12 du 24 juin 2014, articles 3 et 6",
     effect=Effect.LATER_TRANSMISSION,
+    due_from_opening=True,
     annex=True,
     endings=(Ending.BREACH_BY_MEMBER, Ending.GENERAL_INTEREST_BY_MEMBER),
 )
@@ -90,6 +97,7 @@ PARTNERSHIP_2020 = Policy(
     name="Convention de partenariat 2020-2021",
     source="Convention de l'académie de Montpellier 2020-2021, articles 3, 6, 9 et 10",
     effect=Effect.SIGNATURE,
+    last_year=2020,
     last_day=date(2021, 10, 31),
     window=SEPTEMBER_TO_MID_OCTOBER,
     annex=True,
@@ -103,6 +111,8 @@ PARTNERSHIP_2024 = Policy(
     name="Convention de partenariat 2024-2025",
     source="Convention de la région académique Occitanie 2024-2025",
     effect=Effect.SIGNATURE,
+    first_year=2024,
+    last_year=2024,
     last_day=date(2025, 9, 5),
     annex=True,
     annex_rows=15,
@@ -116,4 +126,33 @@ POLICIES = {
 # Those that open schools and found no call.
 GATING = tuple(policy.code for policy in POLICIES.values() if not policy.bills)
 WITH_CONDITIONS = tuple(policy.code for policy in POLICIES.values() if policy.conditions)
+DUE_FROM_OPENING = tuple(policy.code for policy in POLICIES.values() if policy.due_from_opening)
 BY_TWO_THIRDS = tuple(policy.code for policy in POLICIES.values() if policy.two_thirds)
+
+
+def years_beyond(code: str, first: int, last: int | None) -> str:
+    """Return, in French, why a text does not cover school years; empty when it does, or is not named.
+
+    No `last` means years without an end.
+    """
+    policy = POLICIES.get(code)
+    if policy is None:
+        return ""
+    too_early = policy.first_year is not None and first < policy.first_year
+    too_late = policy.last_year is not None and (
+        last is None or last > policy.last_year or first > policy.last_year
+    )
+    if not too_early and not too_late:
+        return ""
+    end = f"{school_year.label(policy.last_year)}" if policy.last_year is not None else ""
+    if policy.first_year is None:
+        covered = f"ne va pas au-delà de {end}"
+    elif policy.first_year == policy.last_year:
+        covered = f"ne couvre que {end}"
+    else:
+        covered = f"commence en {school_year.label(policy.first_year)}" + (
+            f", jusqu'à {end}" if end else ""
+        )
+    missing = too_late and last is None
+    what = "donnez la dernière année" if missing else "corrigez les années, ou le texte"
+    return f"« {policy.name} » {covered} : {what}."

@@ -17,6 +17,7 @@ from django.utils import timezone
 from django_tasks import TaskResultStatus, task
 
 from conventions import states
+from conventions.assessment import covering
 from conventions.models import (
     Amendment,
     Convention,
@@ -26,7 +27,7 @@ from conventions.models import (
     Production,
     ProductionItem,
 )
-from conventions.papers import drawing, texts
+from conventions.papers import drawing, kept, texts
 from conventions.papers.sources import PaperRefused
 from entsvc import documents, journal, school_year
 from entsvc.french import plural
@@ -161,11 +162,10 @@ def progress(production: Production) -> Progress:
 
 def concerned(issuer: Issuer, year: int, kind: str) -> QuerySet[Convention] | QuerySet[Amendment]:
     """Return the agreements, or the amendments, that have such a paper in a school year."""
-    covering = Q(first_year__lte=year) & (Q(last_year__isnull=True) | Q(last_year__gte=year))
     if kind == PaperKind.AMENDMENT:
         rows = Amendment.objects.filter(convention__schedule__issuer=issuer, school_year=year)
         return rows.exclude(status=states.DROPPED).order_by("convention__reference", "number")
-    rows = Convention.objects.filter(covering, schedule__issuer=issuer, status__in=CONCERNED[kind])
+    rows = Convention.objects.filter(covering(year), schedule__issuer=issuer, status__in=CONCERNED[kind])
     return rows.order_by("reference", "pk")
 
 
@@ -237,17 +237,19 @@ def _settle(production: Production, item: ProductionItem) -> None:
 
 
 def _frozen(production: Production, item: ProductionItem) -> dict | None:
-    """Return the paper that the agreement has already, the signed one before the one that was sent."""
-    if production.kind in YEARLY:
+    """Return the paper that holds already, the signed one before the one that was sent.
+
+    None holds of a draft, even one that was sent before; nor does a signed one that was sent back.
+    """
+    status = (item.amendment or item.convention).status
+    if production.kind in YEARLY or status == states.DRAFT:
         return None
-    papers = Paper.objects.filter(
-        convention=item.convention_id,
-        amendment=item.amendment_id,
-        kind=production.kind,
-        role__in=(Paper.Role.SIGNED, Paper.Role.SENT),
+    rows = Paper.objects.filter(
+        convention=item.convention_id, amendment=item.amendment_id, kind=production.kind
     )
-    latest = papers.order_by("-at", "-pk")
-    paper = latest.filter(role=Paper.Role.SIGNED).first() or latest.first()
+    papers = list(rows.order_by("at", "pk"))
+    signed = None if status == states.SENT_BACK else kept.signed_since(papers)
+    paper = signed or kept.last_sent(papers)
     if paper is None:
         return None
     return {"paper": paper, "document_id": paper.document_id, "text_id": paper.text_id}

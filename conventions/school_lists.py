@@ -91,7 +91,8 @@ def window_of(convention: Convention, on: date) -> OpenWindow | None:
     policy = POLICIES.get(convention.policy)
     if policy is None or policy.window is None or convention.status != states.IN_FORCE:
         return None
-    return next_window(policy.window, convention.first_year, convention.last_year, on)
+    limits = [year for year in (convention.last_year, policy.last_year) if year is not None]
+    return next_window(policy.window, convention.first_year, min(limits, default=None), on)
 
 
 def policy_of(convention: Convention) -> Policy:

@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 
 from conventions import life, states
 from conventions.models import Convention, Enrolment
+from entsvc.scans import CheckedPdf
 from members.models import School
 
 
@@ -16,7 +17,7 @@ def take_over(
     schools: Iterable[School],
     actor: str,
     comment: str,
-    scan: life.Scan | None = None,
+    scan: CheckedPdf | None = None,
 ) -> Convention:
     """Put an agreement in force without going through the steps, with the schools that it names.
 
@@ -47,6 +48,8 @@ def _first_year_of_draft(convention: Convention) -> int:
 
 
 def _check(convention: Convention) -> None:
+    if convention.years_obstacle:
+        raise life.Refused(convention.years_obstacle)
     try:
         convention.validate_unique()
         convention.validate_constraints()

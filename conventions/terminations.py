@@ -152,7 +152,7 @@ def consequences(convention: Convention, ended_on: date | None) -> list[str]:
     if ended_on and not life.owes_a_year(convention, ended_on):
         words.append("Aucune année scolaire de cette convention n'est commencée : rien n'est dû.")
     elif ended_on:
-        last = endings.last_year_due(ended_on, convention.last_year)
+        last = life.last_year_due(convention, ended_on)
         words.append(
             f"Une année commencée est due en entier : la dernière due est {school_year.label(last)}."
         )

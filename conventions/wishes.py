@@ -9,6 +9,7 @@ from conventions.amendments import Filing, out_of_order
 from conventions.applying import payer_for
 from conventions.assessment import covering
 from conventions.models import AmendedCommune, Amendment, Convention, Enrolment, Termination
+from conventions.policies import years_beyond
 from conventions.school_lists import NoWindow, covers, during, enrolled, policy_of
 from entsvc import school_year
 from entsvc.french import long_date
@@ -96,8 +97,9 @@ def check_opening(convention: Convention, year: int) -> None:
 
 
 def check_year(convention: Convention, year: int) -> None:
-    """Refuse a school year that the agreement does not cover."""
+    """Refuse a school year that the agreement, or its text, does not cover."""
     if covers(convention, year):
+        _refuse(years_beyond(convention.policy, year, year))
         return
     last = school_year.label(convention.last_year) if convention.last_year is not None else ""
     until = f" à {last}" if last else ""
@@ -113,14 +115,26 @@ def check_wish(convention: Convention, year: int, asked: Wish) -> None:
         raise AmendmentRefused(message)
 
 
+def check_filing(convention: Convention, counts_on: date | None, comment: str) -> None:
+    """Refuse a filing after the end of the agreement; once it is over, ask staff why they still file.
+
+    `counts_on` is the day that counts. A member gives no comment: it files while the agreement runs.
+    """
+    _refuse(_over(convention, counts_on))
+    if convention.status != states.IN_FORCE and not comment.strip():
+        raise AmendmentRefused(
+            f"La convention {convention.reference} est « {convention.get_status_display().lower()} » : "
+            "seul le service qui l'a établie peut encore enregistrer cet avenant, en disant pourquoi en "
+            "commentaire."
+        )
+
+
 def check_decision(amendment: Amendment, filing: Filing, asked: Wish) -> None:
     """Refuse to accept what an earlier acceptance, or another agreement, no longer lets in."""
     convention, year = amendment.convention, amendment.school_year
-    if convention.status not in states.OWING:
-        raise AmendmentRefused(
-            f"La convention {convention.reference} n'est plus en vigueur : renvoyez l'avenant, puis "
-            "abandonnez-le."
-        )
+    over = _over(convention, filing.filed_on)
+    if over:
+        raise AmendmentRefused(f"{over} Renvoyez l'avenant, puis abandonnez-le.")
     check_year(convention, year)
     accepted = convention.amendments.filter(status=states.ACCEPTED).order_by("school_year", "number")
     by_filing = {row.filing_of(frozenset(), False): row for row in accepted}
@@ -147,6 +161,20 @@ def named_elsewhere(convention: Convention, year: int, uais: Iterable[str]) -> l
         school__uai__in=list(uais),
     ).exclude(convention=convention)
     return list(rows.select_related("school", "convention").order_by("school__uai", "pk"))
+
+
+def _over(convention: Convention, counts_on: date | None) -> str:
+    """Return why an agreement no longer takes an amendment that counts from a day."""
+    if convention.status not in states.OWING:
+        state = convention.get_status_display().lower()
+        return f"La convention {convention.reference} est « {state} » : elle ne prend plus d'avenant."
+    last = convention.last_day
+    if last is None or counts_on is None or counts_on <= last:
+        return ""
+    return (
+        f"La convention {convention.reference} a pris fin le {long_date(last)} : un avenant du "
+        f"{long_date(counts_on)} ne la change plus."
+    )
 
 
 def _refuse(message: str) -> None:
@@ -269,16 +297,26 @@ def _shown(schools: Iterable[School]) -> str:
 
 
 def wrong_dates(
-    received_on: date | None, transmitted_on: date | None, proof: bytes | None, today: date
+    received_on: date | None,
+    transmitted_on: date | None,
+    proved: bool,
+    today: date,
+    signed_on: date | None = None,
 ) -> str:
     """Return what is wrong with the dates of a filing."""
-    for day in (received_on, transmitted_on):
+    for day in (received_on, transmitted_on, signed_on):
         if day and day > today:
             return f"Le {long_date(day)} est à venir : donnez la date réelle."
     if received_on and transmitted_on and transmitted_on > received_on:
         return "Un avenant est transmis avant d'être reçu : corrigez l'une des deux dates."
-    if proof is not None and not transmitted_on:
+    for day, how in ((transmitted_on, "transmis"), (received_on, "reçu")):
+        if signed_on and day and day < signed_on:
+            return (
+                f"Un avenant signé le {long_date(signed_on)} n'a pas été {how} le {long_date(day)} : "
+                "corrigez l'une des deux dates."
+            )
+    if proved and not transmitted_on:
         return "Donnez la date de transmission que cette preuve établit."
-    if not received_on and (transmitted_on is None or proof is None):
+    if not received_on and not (transmitted_on and proved):
         return "Donnez la date de réception, ou celle de la transmission avec sa preuve."
     return ""

@@ -158,7 +158,7 @@ class JournalEntry(models.Model):
     """Who did what, when; rows are only ever added."""
 
     at = models.DateTimeField("date", auto_now_add=True)
-    actor = models.CharField("auteur", max_length=150)
+    actor = models.CharField("auteur", max_length=254)
     action = models.SlugField("action", max_length=50)
     target = models.CharField("objet", max_length=100, db_index=True)
     summary = models.CharField("résumé", max_length=300)

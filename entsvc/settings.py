@@ -120,6 +120,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LARGEST_SCAN_MB = env.int("LARGEST_SCAN_MB", default=20)
 
 LOGIN_URL = reverse_lazy("admin:login")
+LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 CSRF_FAILURE_VIEW = "members.portal.errors.csrf_failure"
 
 # The mayor's pages (docs/espace.md). Times in seconds.
@@ -128,9 +129,9 @@ SESAME_ONE_TIME = True
 SESAME_MAX_AGE = 15 * 60
 ESPACE_IDLE = 3600
 ESPACE_SESSION = 8 * 3600
-ESPACE_WINDOW = 3600
+ESPACE_WINDOW = SESAME_MAX_AGE  # while a link lives, whoever asks for too many still has some
 ESPACE_LINKS_PER_ADDRESS = env.int("ESPACE_LINKS_PER_ADDRESS", default=5)
-ESPACE_LINKS_PER_NETWORK = env.int("ESPACE_LINKS_PER_NETWORK", default=30)
+ESPACE_LINKS_PER_NETWORK = env.int("ESPACE_LINKS_PER_NETWORK", default=20)
 # How many proxies of ours add to X-Forwarded-For; production is behind one, which brings HTTPS.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0 if DEBUG else 1)
 

@@ -5,9 +5,10 @@ from typing import Any
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.widgets import AutocompleteSelect
+from django.core.exceptions import ValidationError
 from django.db.models import Field, ForeignKey, Model, QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -167,5 +168,9 @@ class ConfirmedAction:
         return TemplateResponse(request, "admin/entsvc/confirm.html", context)
 
     def visible_or_404(self, request: HttpRequest, object_id: str) -> Model:
-        """Return a row that the account may see."""
-        return get_object_or_404(self.get_queryset(request), pk=object_id)
+        """Return a row that the account may see; a key that is none is no row."""
+        try:
+            key = self.model._meta.pk.to_python(object_id)
+        except ValidationError as error:
+            raise Http404 from error
+        return get_object_or_404(self.get_queryset(request), pk=key)

@@ -10,8 +10,11 @@ class InvoicingConfig(AppConfig):
     verbose_name = "Appels et titres"
 
     def ready(self) -> None:
-        """Let imports and counts changed by hand say what they mean for the titres already issued."""
+        """Let the rooms below say what changes for titres already issued, and what staff decided."""
+        from conventions import estimates
         from invoicing import drift  # noqa: F401
+        from invoicing.decisions import decisions_on_schools
         from invoicing.portal import panels
 
+        estimates.register_decisions(decisions_on_schools)
         panels.register()

@@ -1,6 +1,7 @@
 """What staff decided about a year's calls, as the assessment reads it."""
 
 from collections import defaultdict
+from dataclasses import replace
 
 from conventions.assessment import Decisions
 from invoicing.models import Acceptance, DecidedDeduction, Exclusion, YearPool
@@ -16,11 +17,20 @@ def decisions_for(schedule: Schedule, year: int) -> Decisions:
         reference = f"{row.reason} – {row.act}" if row.act else row.reason
         deductions[row.debtor.siret].append(engine.Deduction(row.label, row.amount, reference))
     pools = YearPool.objects.filter(**scope).order_by("charge")
-    exclusions = Exclusion.objects.filter(**scope).select_related("school").order_by("pk")
-    accepted = Acceptance.objects.filter(**scope).select_related("debtor", "school").order_by("pk")
-    return Decisions(
+    return replace(
+        decisions_on_schools(schedule, year),
         pools={row.charge: (row.amount, row.reason) for row in pools},
         deductions={siret: tuple(items) for siret, items in deductions.items()},
+    )
+
+
+def decisions_on_schools(schedule: Schedule, year: int, *, counted: bool = True) -> Decisions:
+    """Gather those that bear on schools: exclusions, and acceptances where counts are read."""
+    scope = {"schedule": schedule, "school_year": year}
+    exclusions = Exclusion.objects.filter(**scope).select_related("school").order_by("pk")
+    accepted = Acceptance.objects.filter(**scope).select_related("debtor", "school").order_by("pk")
+    accepted = accepted if counted else ()  # only approximate counts are accepted
+    return Decisions(
         exclusions={row.school.uai: row.reason for row in exclusions},
         acceptances=tuple(
             engine.Acceptance(

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from conventions.models import Conditions
 from conventions.papers.defaults import load_default_texts
 from entsvc import journal, school_year
 from entsvc.models import DatedText
@@ -55,6 +56,8 @@ def _load(data: dict[str, Any], created: Counter) -> None:
             _create(model, {"issuer": issuer, **data[name]}, {}, created)
     for item in data.get("schedule", []):
         _load_schedule(issuer, item, created)
+    for item in data.get("conditions", []):
+        _load_conditions(issuer, item, created)
 
 
 def _load_schedule(issuer: Issuer, item: dict[str, Any], created: Counter) -> None:
@@ -72,6 +75,14 @@ def _load_schedule(issuer: Issuer, item: dict[str, Any], created: Counter) -> No
         act = _create(Act, {"issuer": issuer, **adoption["act"]}, {}, created)
         key = {"schedule": schedule, "school_year": year}
         _create(Adoption, key, {"version": version, "act": act}, created)
+
+
+def _load_conditions(issuer: Issuer, item: dict[str, Any], created: Counter) -> None:
+    """Create a version of the conditions, with its act, where staff entered none of that name."""
+    if Conditions.objects.filter(issuer=issuer, label=item["label"]).exists():
+        return
+    act = _create(Act, {"issuer": issuer, **item["act"]}, {}, created)
+    _create(Conditions, {"issuer": issuer, "label": item["label"]}, {"act": act}, created)
 
 
 def _load_version(schedule: Schedule, item: dict[str, Any], created: Counter) -> None:

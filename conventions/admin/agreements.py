@@ -53,7 +53,9 @@ COLOURS = {
 AS_SENT = [
     "schedule", "reference", "policy", "party", "debtor", "first_year", "last_year", "private_included",
 ]  # fmt: skip
-AS_ENDED = ["schedule", "reference", "policy", "first_year", "last_year", "ends_on"]
+AS_ENDED = [
+    "schedule", "reference", "policy", "party", "debtor", "first_year", "last_year", "ends_on",
+]  # fmt: skip
 LOCKED = {
     states.SENT: AS_SENT,
     states.SIGNED: AS_SENT,

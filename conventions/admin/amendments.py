@@ -17,7 +17,7 @@ from conventions import filings, life, states
 from conventions.amendment_forms import CommentForm, FiledForm, NeededCommentForm
 from conventions.amendment_pages import compare
 from conventions.filings import AmendmentRefused
-from conventions.models import Amendment, PaperKind
+from conventions.models import Amendment, Paper, PaperKind
 from conventions.school_lists import enrolled, judged
 from conventions.wishes import Wish, wish_of
 from entsvc import school_year
@@ -118,8 +118,8 @@ class AmendmentAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
     def _status(self, request: HttpRequest, object_id: Any) -> str | None:
         """Return the state of the amendment of a page, read once."""
         if not hasattr(request, "amendment_status"):
-            rows = self.get_queryset(request).filter(pk=object_id).order_by("pk")
-            request.amendment_status = rows.values_list("status", flat=True).first()
+            row = self.get_object(request, object_id)
+            request.amendment_status = row.status if row else None
         return request.amendment_status
 
     def has_step_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
@@ -135,7 +135,7 @@ class AmendmentAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
             request,
             object_id,
             "Produire le PDF à signer",
-            lambda row, form, actor: filings.send(amendment=row, actor=actor),
+            lambda row, form, actor: filings.send(amendment=row, actor=actor, invite=True),
             facts=["Le document est figé : il ne changera plus, même si son texte change."],
             done="Le PDF à signer est dans les documents de l'avenant.",
         )
@@ -290,7 +290,7 @@ def _foreseen(amendment: Amendment) -> list[str]:
     """Return what deciding does, before it is done."""
     page = page_of(amendment)
     compared = page["comparison"]
-    facts = [page["ruling"]]
+    facts = [page["ruling"], *_claimed(amendment, page["papers"])]
     facts += [f"Ajoutée : {school}." for school in compared.added]
     facts += [f"Retirée : {school}." for school in compared.removed]
     facts += [f"{words}." for words in page["communes"]]
@@ -298,6 +298,25 @@ def _foreseen(amendment: Amendment) -> list[str]:
         amounts = f"{euros(compared.before.total)} avant, {euros(compared.after.total)} s'il compte"
         facts.append(f"Montant de {page['year']} : {amounts}.")
     return [*facts, *compared.elsewhere, "La règle décide ; le membre est prévenu par courriel."]
+
+
+def _claimed(amendment: Amendment, papers: list[Paper]) -> list[str]:
+    """Return the transmission that was declared and what is to prove it, which staff read first."""
+    day, signed = amendment.transmitted_on, amendment.signed_on
+    facts = [f"Signé le {long_date(signed)}."] if signed else []
+    if amendment.received_on:
+        facts.append(f"Reçu le {long_date(amendment.received_on)}.")
+    if day and amendment.transmission_proof_id:
+        proofs = (row.name for row in papers if row.document_id == amendment.transmission_proof_id)
+        name = next(proofs, "")
+        named = f" « {name} »" if name else ""
+        facts.append(
+            f"Transmission déclarée le {long_date(day)} : ce jour compte. Ouvrez sa preuve{named}, "
+            "parmi les documents ; si elle ne l'établit pas, renvoyez l'avenant."
+        )
+    elif day:
+        facts.append(f"Transmission déclarée le {long_date(day)}, sans preuve : ce jour ne compte pas.")
+    return facts
 
 
 def _told(amendment: Amendment) -> str:

@@ -1,8 +1,10 @@
 """Staff pages of the conditions that members accept: who accepted which, who is told, who remains."""
 
+from contextlib import suppress
+
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path, reverse
@@ -24,7 +26,7 @@ SHOWN = 20
 class ConditionsForm(forms.ModelForm):
     """A version and its document, given once."""
 
-    file = forms.FileField(
+    file = scans.PdfField(
         label="Document",
         required=False,
         widget=UnfoldAdminFileFieldWidget,
@@ -35,17 +37,6 @@ class ConditionsForm(forms.ModelForm):
     class Meta:
         model = Conditions
         fields = ["issuer", "label", "act"]
-
-    def clean_file(self):
-        file = self.cleaned_data["file"]
-        if not file:
-            return None
-        content = scans.read(file)
-        try:
-            scans.check_pdf(content)
-        except scans.RefusedFile as error:
-            raise ValidationError(str(error)) from error
-        return content
 
     def clean(self):
         cleaned = super().clean()
@@ -103,10 +94,18 @@ class ConditionsAdmin(ConfirmedAction, ScopedAdmin):
     def has_delete_permission(self, request, obj=None):
         return super().has_delete_permission(request, obj) and not self.is_kept(obj)
 
+    def changeform_view(self, request, *args, **kwargs):
+        """Check the document before the transaction in which Django runs the page: it takes time."""
+        sent = request.FILES.get("file")
+        if sent:
+            with suppress(scans.RefusedFile):  # the form says it
+                scans.checked_upload(sent)
+        return super().changeform_view(request, *args, **kwargs)
+
     def save_model(self, request, obj, form, change):
-        content = form.cleaned_data.get("file")
-        if content:
-            obj.document = documents.store(content, content_type="application/pdf", suffix=".pdf")
+        pdf = form.cleaned_data.get("file")
+        if pdf:
+            obj.document = documents.store(pdf.content, content_type="application/pdf", suffix=".pdf")
         super().save_model(request, obj, form, change)
 
     @display(description="document")
@@ -137,7 +136,11 @@ class ConditionsAdmin(ConfirmedAction, ScopedAdmin):
         conditions = self.visible_or_404(request, pk)
         if not conditions.document:
             raise Http404("Ces conditions n'ont pas de document.")
-        return downloads.attachment(conditions.document, f"conditions-{conditions.pk}.pdf")
+        try:
+            return downloads.attachment(conditions.document, f"conditions-{conditions.pk}.pdf")
+        except documents.CorruptDocument as error:
+            messages.error(request, str(error))
+            return redirect("admin:conventions_conditions_change", pk)
 
     def render_change_form(self, request, context, *args, obj=None, **kwargs):
         context["standings"] = rules.standings(obj) if obj else []

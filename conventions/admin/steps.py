@@ -9,11 +9,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 from unfold.decorators import action
 
-from conventions import life, states
+from conventions import invitations, life, states
 from conventions.life_forms import StepForm, TakeOverForm
-from conventions.models import Convention
+from conventions.models import Convention, PaperKind
+from conventions.papers import kept
 from conventions.taking_over import take_over
 from entsvc.french import long_date
 from entsvc.staff import ConfirmedAction
@@ -111,7 +113,7 @@ class StepActions(ConfirmedAction):
             states.AGREEMENT_ACTIONS[code].label,
             convention,
             form=form,
-            facts=[_named(convention), MEANINGS[code], *_dates(convention)],
+            facts=[_named(convention), MEANINGS[code], *_dates(convention), *_told(convention, code)],
             button=states.AGREEMENT_ACTIONS[code].label,
         )
 
@@ -187,6 +189,20 @@ class StepActions(ConfirmedAction):
 
 def _named(convention: Convention) -> str:
     return f"{convention} – {convention.get_status_display()}"
+
+
+def _told(convention: Convention, code: str) -> list[str]:
+    """Return who is told of a sending, and which signed paper already waits to be recorded."""
+    if code == "envoyer":
+        return [invitations.who_is_told(convention.party)]
+    if code != "signer":
+        return []
+    papers = convention.papers.filter(amendment=None, kind=PaperKind.AGREEMENT).order_by("at", "pk")
+    held = kept.signed_since(papers)
+    if held is None:
+        return []
+    day = long_date(timezone.localtime(held.at).date())
+    return [f"Un document signé est déjà déposé : « {held.name} », le {day}, par {held.actor}."]
 
 
 def _dates(convention: Convention) -> list[str]:

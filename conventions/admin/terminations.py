@@ -1,6 +1,7 @@
 """The pages that end an agreement: begin a way out, date its steps, pronounce the end or leave it."""
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django import forms
@@ -28,6 +29,23 @@ def terminations_of(convention: Convention) -> list[Termination]:
 def open_one(begun: list[Termination]) -> Termination | None:
     """Return, among those begun, the way out that is being followed, if any."""
     return next((row for row in begun if row.status == Termination.Status.OPEN), None)
+
+
+Page = Callable[[Any, HttpRequest, Convention, Termination], HttpResponse]
+
+
+def of_the_open_one(page: Page) -> Callable[[Any, HttpRequest, str], HttpResponse]:
+    """Give a page the agreement and the way out that is being followed; refuse where there is none."""
+
+    @wraps(page)
+    def found(self: Any, request: HttpRequest, object_id: str) -> HttpResponse:
+        convention = self.visible_or_404(request, object_id)
+        termination = open_one(terminations_of(convention))
+        if termination is None:
+            return self.refuse(request, convention, NONE_OPEN)
+        return page(self, request, convention, termination)
+
+    return found
 
 
 class EndingActions:
@@ -75,12 +93,11 @@ class EndingActions:
         url_path="resiliation-etape",
         icon="edit_calendar",
     )
-    def record_ending_step(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    @of_the_open_one
+    def record_ending_step(
+        self, request: HttpRequest, convention: Convention, termination: Termination
+    ) -> HttpResponse:
         """Date the next step of the way out, or correct a date."""
-        convention = self.visible_or_404(request, object_id)
-        termination = open_one(terminations_of(convention))
-        if termination is None:
-            return self.refuse(request, convention, NONE_OPEN)
         shown = terminations.progress(termination)
         recorded = [step.record for step in shown.steps if step.done]
         records = tuple(name for name in (shown.following, *recorded) if name)
@@ -108,12 +125,11 @@ class EndingActions:
         url_path="resiliation-fin",
         icon="event_busy",
     )
-    def pronounce_ending(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    @of_the_open_one
+    def pronounce_ending(
+        self, request: HttpRequest, convention: Convention, termination: Termination
+    ) -> HttpResponse:
         """End the agreement, once the steps are done and the day has come."""
-        convention = self.visible_or_404(request, object_id)
-        termination = open_one(terminations_of(convention))
-        if termination is None:
-            return self.refuse(request, convention, NONE_OPEN)
         shown = terminations.progress(termination)
         form = PronounceForm(_posted(request), convention=convention, earliest=shown.earliest)
         return self._answer(
@@ -135,12 +151,11 @@ class EndingActions:
         url_path="resiliation-sans-suite",
         icon="undo",
     )
-    def drop_ending(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    @of_the_open_one
+    def drop_ending(
+        self, request: HttpRequest, convention: Convention, termination: Termination
+    ) -> HttpResponse:
         """Leave the way out without effect."""
-        convention = self.visible_or_404(request, object_id)
-        termination = open_one(terminations_of(convention))
-        if termination is None:
-            return self.refuse(request, convention, NONE_OPEN)
         form = DropForm(_posted(request))
         return self._answer(
             request,

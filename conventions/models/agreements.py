@@ -1,5 +1,7 @@
 """An agreement: who signs, who pays, which school years, in which state and since when."""
 
+from datetime import date
+
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
@@ -8,7 +10,7 @@ from simple_history.models import HistoricalRecords
 from conventions import effect, states
 from conventions.effect import Day, Facts
 from conventions.models.years import Years
-from conventions.policies import POLICIES
+from conventions.policies import POLICIES, years_beyond
 from entsvc.fields import SearchField
 from entsvc.french import long_date, lower_first
 from entsvc.models import StoredDocument
@@ -158,10 +160,19 @@ class Convention(Years):
         return f"{self.reference} – {self.party}"
 
     def clean(self) -> None:
-        """Refuse conditions that its text or its issuer does not have."""
+        """Refuse conditions that its text or its issuer does not have, and years beyond its text."""
         obstacle = self.conditions and self.conditions_obstacle(self.conditions)
         if obstacle:
             raise ValidationError({"conditions": obstacle})
+        if self.years_obstacle:
+            raise ValidationError({"last_year": self.years_obstacle})
+
+    @property
+    def years_obstacle(self) -> str:
+        """Return why its text does not cover its years, empty when it does."""
+        if self.first_year is None:
+            return ""
+        return years_beyond(self.policy, self.first_year, self.last_year)
 
     def conditions_obstacle(self, conditions: Conditions) -> str:
         """Return why its member can't have accepted a version, empty when it can."""
@@ -207,6 +218,12 @@ class Convention(Years):
     def end(self) -> Day | None:
         """Return its last day by its text and why, None while its text is not named."""
         return effect.ends(POLICIES[self.policy], self.facts) if self.policy else None
+
+    @property
+    def last_day(self) -> date | None:
+        """Return the last day it holds: by its text, or the earlier one it was ended on."""
+        days = [self.ends_on, self.end.day if self.end else None]
+        return min((day for day in days if day), default=None)
 
     @property
     def title(self) -> str:

@@ -61,7 +61,7 @@ class Amendment(models.Model):
         null=True,
         blank=True,
     )
-    requested_by = models.CharField("demandé par", max_length=150)
+    requested_by = models.CharField("demandé par", max_length=254)
     reason = models.CharField("motif", max_length=300, blank=True)
     signed_on = models.DateField("signé le", null=True, blank=True)
     received_on = models.DateField("reçu le", null=True, blank=True)

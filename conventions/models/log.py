@@ -27,7 +27,7 @@ class Transition(models.Model):
     action = models.SlugField("action", max_length=30)
     before = models.CharField("état avant", max_length=10)
     after = models.CharField("état après", max_length=10)
-    actor = models.CharField("auteur", max_length=150)
+    actor = models.CharField("auteur", max_length=254)
     comment = models.TextField("commentaire", blank=True)
     at = models.DateTimeField("date", auto_now_add=True)
 

@@ -115,7 +115,7 @@ class Paper(models.Model):
         StoredDocument, models.RESTRICT, verbose_name="contenu", related_name="+"
     )
     name = models.CharField("nom du fichier", max_length=200)
-    actor = models.CharField("auteur", max_length=150)
+    actor = models.CharField("auteur", max_length=254)
     at = models.DateTimeField("date", auto_now_add=True)
 
     class Meta:

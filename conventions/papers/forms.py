@@ -15,6 +15,7 @@ from conventions.models import Amendment, Convention, Paper, PaperKind, PaperTex
 from conventions.papers import placeholders, texts
 from conventions.policies import POLICIES
 from entsvc import school_year
+from entsvc.scans import PdfField
 from members.models import Issuer
 from tariffs.models import Schedule
 
@@ -85,7 +86,7 @@ class DepositForm(forms.Form):
         widget=UnfoldAdminSelectWidget,
         empty_label="Aucun",
     )
-    file = forms.FileField(
+    file = PdfField(
         label="Fichier PDF",
         allow_empty_file=True,
         widget=UnfoldAdminFileFieldWidget(attrs={"accept": "application/pdf"}),

@@ -3,13 +3,14 @@
 import re
 
 from django.db import transaction
+from django.db.models import Max
 
 from conventions.models import Amendment, Convention, Paper, PaperKind, PaperText
 from conventions.papers import drawing
 from entsvc import documents, journal, school_year
 from entsvc.french import lower_first
 from entsvc.models import StoredDocument
-from entsvc.scans import check_pdf
+from entsvc.scans import CheckedPdf
 from entsvc.uploads import base_name
 
 PDF = "application/pdf"
@@ -42,7 +43,7 @@ def freeze(
 
 
 def receive(
-    content: bytes,
+    pdf: CheckedPdf,
     name: str,
     convention: Convention,
     amendment: Amendment | None = None,
@@ -53,12 +54,11 @@ def receive(
 ) -> Paper:
     """Keep a paper that someone sent, signed or in support, beside what was sent to him; return it.
 
-    Raises RefusedFile (French message) for anything but a plain PDF, and keeps nothing then.
+    It is checked by `scans.checked` before, and before any transaction. Sent twice, it is kept once.
     """
-    check_pdf(content)
     name = base_name(name)
     return _keep(
-        content,
+        pdf.content,
         convention,
         amendment,
         kind=kind,
@@ -67,6 +67,16 @@ def receive(
         name=name if name.lower().endswith(".pdf") else f"{name}.pdf",
         actor=actor,
     )
+
+
+def is_outdated(pdf: CheckedPdf, convention: Convention, amendment: Amendment | None, kind: str) -> bool:
+    """Tell whether a signed paper was received before the last sending: it signs another list."""
+    papers = Paper.objects.filter(convention=convention, amendment=amendment, kind=kind)
+    sent = papers.filter(role=Paper.Role.SENT).aggregate(last=Max("at"))["last"]
+    if sent is None:
+        return False
+    earlier = papers.filter(role=Paper.Role.SIGNED, document__sha256=pdf.sha256, at__lt=sent)
+    return earlier.exists()
 
 
 def _keep(
@@ -84,16 +94,11 @@ def _keep(
     with transaction.atomic():
         # Two clicks at once: the second finds the paper of the first.
         Convention.objects.select_for_update(of=("self",)).get(pk=convention.pk)
-        same = Paper.objects.filter(
-            convention=convention,
-            amendment=amendment,
-            kind=kind,
-            role=role,
-            text=text,
-            document=document,
-        ).first()
-        if same:
-            return same
+        # Only the latest: sent again after another, the same bytes are the latest again.
+        papers = Paper.objects.filter(convention=convention, amendment=amendment, kind=kind, role=role)
+        latest = papers.order_by("-at", "-pk").first()
+        if latest and (latest.document_id, latest.text_id) == (document.pk, text and text.pk):
+            return latest
         paper = Paper.objects.create(
             convention=convention,
             amendment=amendment,

@@ -18,15 +18,14 @@ from conventions.papers.sources import PaperRefused
 from conventions.papers.texts import NoText
 from conventions.policies import POLICIES
 from conventions.scoped_pages import require
-from entsvc import scans, school_year
+from entsvc import school_year
 from entsvc.documents import CorruptDocument
 from entsvc.downloads import as_attachment, attachment
-from entsvc.scans import RefusedFile
 from members.access import visible
 from members.models import Issuer
 from tariffs.models import Schedule
 
-REFUSALS = (NoText, PaperRefused, RefusedFile, CorruptDocument)
+REFUSALS = (NoText, PaperRefused, CorruptDocument)
 
 
 def papers_context(convention: Convention, user: Any) -> dict[str, Any]:
@@ -112,7 +111,7 @@ def deposit_page(request: HttpRequest, pk: int) -> HttpResponse:
     def deposit(form: DepositForm) -> str:
         sent = form.cleaned_data["file"]
         paper = freezing.receive(
-            scans.read(sent),
+            sent,
             sent.name,
             convention,
             form.cleaned_data["amendment"],

@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.db.models import Q
 from django.utils import timezone
 
-from conventions import estimates
+from conventions import conditions, estimates
 from conventions.models import Amendment, Conditions, Convention, PaperKind
 from conventions.policies import POLICIES, Policy
 from conventions.school_lists import communes_of, covers, enrolled, in_reading_order
@@ -87,7 +87,8 @@ def of_agreement(
     """Read an agreement and its amendment for a school year.
 
     The year is that of the amendment, else the first one covered; a certificate is of the current one.
-    Raises PaperRefused (French message) for a year not covered and an amendment paper without amendment.
+    Raises PaperRefused (French message) for a year not covered, a certificate of a year to come, and an
+    amendment paper without amendment.
     """
     on = on or timezone.localdate()
     if kind == PaperKind.AMENDMENT and amendment is None:
@@ -100,6 +101,10 @@ def of_agreement(
         raise PaperRefused(
             f"La convention {convention.reference} ne couvre pas {school_year.label(year)} : "
             "choisissez une des années qu'elle déclare."
+        )
+    if kind == PaperKind.CERTIFICATE and year > school_year.containing(on):
+        raise PaperRefused(
+            f"L'année {school_year.label(year)} n'a pas commencé : attestez d'une année commencée."
         )
     issuer = convention.schedule.issuer
     policy = POLICIES.get(convention.policy)
@@ -119,7 +124,7 @@ def of_agreement(
         removed=removed,
         communes=tuple(communes_of(convention.party, year)) if rpi else (),
         cost=_cost(convention, policy, year, schools),
-        latest_conditions=_latest_conditions(issuer) if policy and policy.conditions else None,
+        latest_conditions=conditions.current(issuer) if policy and policy.conditions else None,
     )
 
 
@@ -143,7 +148,7 @@ def of_blank(
         year=year,
         signatory=signatory_of(issuer, on),
         cost=cost,
-        latest_conditions=_latest_conditions(issuer) if policy and policy.conditions else None,
+        latest_conditions=conditions.current(issuer) if policy and policy.conditions else None,
     )
 
 
@@ -220,8 +225,3 @@ def _by_charge(charges: tuple[engine.Charge, ...], lines: Iterable[engine.Line])
             formula += f" × {price(group[0].unit_price)}"
         found.append(CostLine(label, formula, sum((line.amount for line in group), Decimal("0.00"))))
     return found
-
-
-def _latest_conditions(issuer: Issuer) -> Conditions | None:
-    rows = Conditions.objects.filter(issuer=issuer).select_related("act")
-    return rows.order_by("-act__date", "-pk").first()

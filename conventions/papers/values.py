@@ -8,7 +8,7 @@ from decimal import Decimal
 from conventions.amendments import Window
 from conventions.models import AmendedCommune, Amendment, Conditions, Convention
 from conventions.papers.placeholders import PLACEHOLDERS
-from conventions.papers.sources import PaperRefused, Source, of_agreement
+from conventions.papers.sources import PaperRefused, Source
 from conventions.policies import Policy
 from entsvc import school_year
 from entsvc.french import (
@@ -48,18 +48,6 @@ TITLES = {
     Issuer.Regime.STATE: "titre de perception",
     Issuer.Regime.LOCAL: "titre de recettes valant avis des sommes à payer",
 }
-
-
-def values_for(
-    kind: str,
-    convention: Convention,
-    amendment: Amendment | None = None,
-    *,
-    year: int | None = None,
-    on: date | None = None,
-) -> Values:
-    """Return the values of a paper of an agreement, by placeholder; what is not known is left out."""
-    return values_of(of_agreement(kind, convention, amendment, year=year, on=on))
 
 
 def values_of(source: Source) -> Values:
@@ -194,7 +182,7 @@ def _agreement(source: Source) -> Values:
         "date_transmission": _day(convention.transmitted_on),
         **_conditions("conditions", convention.conditions),
     }
-    last = convention.ends_on or (end.day if end else None)
+    last = convention.last_day
     return found | ({"date_fin": long_date(last)} if last else {})
 
 

@@ -17,7 +17,7 @@ from conventions.papers.texts import NoText
 from conventions.portal import own, words
 from conventions.portal.deposits import DepositRefused, deposit_agreement
 from conventions.portal.forms import ScanForm
-from entsvc import scans, school_year
+from entsvc import school_year
 from entsvc.downloads import as_attachment
 from members.portal.access import portal_page
 from members.portal.files import give
@@ -31,7 +31,6 @@ SENT_KINDS = {
     PaperKind.NOTIFICATION: "La lettre de notification",
     PaperKind.CERTIFICATE: "L'attestation d'inscription",
 }
-WITH_SCHOOLS = (states.IN_FORCE, states.TERMINATED, states.EXPIRED)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -72,9 +71,11 @@ def deliberation(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 @portal_page
 def certificate(request: HttpRequest, pk: int, year: int) -> HttpResponse:
-    """Give a certificate of the schools enrolled in a school year."""
+    """Give a certificate of the schools enrolled in a school year that has begun."""
     convention = own.convention_or_404(request, pk)
-    if convention.status not in WITH_SCHOOLS or not filings.enrolled(convention, year):
+    if year > school_year.containing(timezone.localdate()):
+        raise Http404
+    if convention.status not in states.OWING or not filings.enrolled(convention, year):
         raise Http404
     return _drawn(request, PaperKind.CERTIFICATE, convention, "attestation-d-inscription", year)
 
@@ -91,9 +92,7 @@ def latest_sent(papers: list[Paper]) -> list[Paper]:
 def _deposited(request: HttpRequest, convention: Convention, form: ScanForm) -> bool:
     scan = form.cleaned_data["scan"]
     try:
-        deposit_agreement(
-            convention=convention, content=scans.read(scan), name=scan.name, actor=request.user.email
-        )
+        deposit_agreement(convention=convention, pdf=scan, actor=request.user.email)
     except DepositRefused as error:
         form.add_error("scan", str(error))
         return False
@@ -105,7 +104,7 @@ def _context(request: HttpRequest, convention: Convention, form: ScanForm) -> di
     today, papers = timezone.localdate(), list(convention.papers.order_by("at", "pk"))
     deposited = words.deposit(papers)
     to_sign = convention.status == states.SENT and own.may_act(request, convention)
-    years = filings.lists_by_year(convention, today) if convention.status in WITH_SCHOOLS else []
+    years = filings.lists_by_year(convention, today) if convention.status in states.OWING else []
     window = filings.window_of(convention, today)
     asked = convention.amendments.exclude(status=states.DROPPED).order_by("-number")
     if not own.may_act(request, convention):
@@ -125,7 +124,7 @@ def _context(request: HttpRequest, convention: Convention, form: ScanForm) -> di
         "form": form,
         "lists": [item for item in reversed(years) if item.covered],
         "school_year": school_year.containing(today),
-        "initial": _schools(convention) if convention.status not in WITH_SCHOOLS else [],
+        "initial": _schools(convention) if convention.status not in states.OWING else [],
         "window": window,
         "amendments": asked,
         "is_open": any(amendment.status in states.OPEN_AMENDMENT for amendment in asked),

@@ -10,49 +10,48 @@ from conventions import filings, life, states
 from conventions.models import Amendment, Convention, Paper, PaperKind
 from entsvc import mail
 from entsvc.journal import record
-from entsvc.scans import RefusedFile
+from entsvc.scans import CheckedPdf
+
+MOST_DEPOSITS = 10  # for what was sent to be signed once
 
 
 class DepositRefused(Exception):
     """The file can't be received; the message says what to do, in French."""
 
 
-def deposit_agreement(*, convention: Convention, content: bytes, name: str, actor: str) -> Paper:
+def deposit_agreement(*, convention: Convention, pdf: CheckedPdf, actor: str) -> Paper:
     """Keep the signed agreement that a member sends back: staff record the signature once they read it.
 
-    Raises DepositRefused where the agreement is not to be signed, or the file is not accepted.
+    Raises DepositRefused where the agreement is not to be signed, or changed since this was signed.
     """
     from conventions.papers import freezing
 
-    try:
-        with transaction.atomic():
-            locked = Convention.objects.select_for_update(of=("self",)).get(pk=convention.pk)
-            if locked.status != states.SENT:
-                raise DepositRefused("Cette convention n'est plus à signer : rechargez la page.")
-            kind, role = PaperKind.AGREEMENT, Paper.Role.SIGNED
-            paper = freezing.receive(content, name, locked, kind=kind, actor=actor, role=role)
-            if paper.at < _sent_at(locked, kind):
-                raise DepositRefused(
-                    "Ce fichier est celui que vous aviez déposé avant que la convention change : "
-                    "faites signer la nouvelle version."
-                )
+    with transaction.atomic():
+        locked = Convention.objects.select_for_update(of=("self",)).get(pk=convention.pk)
+        if locked.status != states.SENT:
+            raise DepositRefused("Cette convention n'est plus à signer : rechargez la page.")
+        kind, role = PaperKind.AGREEMENT, Paper.Role.SIGNED
+        if freezing.is_outdated(pdf, locked, None, kind):
+            raise DepositRefused(
+                "Ce fichier est celui que vous aviez déposé avant que la convention change : "
+                "faites signer la nouvelle version."
+            )
+        is_new = _is_new(locked, kind, pdf)
+        paper = freezing.receive(pdf, pdf.name, locked, kind=kind, actor=actor, role=role)
+        if is_new:
             told = f"Convention {locked.reference} déposée signée par {actor}"
             record(actor=actor, action="convention-deposited", target=locked, summary=told)
             _tell(convention, None, actor)
-    except RefusedFile as error:
-        raise DepositRefused(str(error)) from error
     return paper
 
 
 def deposit_amendment(
     *,
     amendment: Amendment,
-    content: bytes,
-    name: str,
+    pdf: CheckedPdf,
     signed_on: date,
     transmitted_on: date | None,
-    proof: bytes | None,
-    proof_name: str,
+    proof: CheckedPdf | None,
     actor: str,
 ) -> Amendment:
     """File the signed amendment that a member sends back today, and tell staff.
@@ -63,13 +62,11 @@ def deposit_amendment(
         with transaction.atomic():
             filed = filings.file(
                 amendment=amendment,
-                content=content,
-                name=name,
+                pdf=pdf,
                 received_on=timezone.localdate(),
                 actor=actor,
                 transmitted_on=transmitted_on,
                 proof=proof,
-                proof_name=proof_name,
                 signed_on=signed_on,
             )
             _tell(amendment.convention, filed, actor)
@@ -78,8 +75,29 @@ def deposit_amendment(
     return filed
 
 
+def _is_new(convention: Convention, kind: str, pdf: CheckedPdf) -> bool:
+    """Tell whether a file is not the last received since the sending; refuse one too many.
+
+    An amendment needs no such limit: once filed it takes no other until staff sent it back.
+    """
+    signed = convention.papers.filter(kind=kind, role=Paper.Role.SIGNED, amendment=None)
+    received = list(
+        signed.filter(at__gte=_sent_at(convention, kind))
+        .order_by("-at", "-pk")
+        .values_list("document__sha256", flat=True)
+    )
+    if received and received[0] == pdf.sha256:
+        return False
+    if len(received) >= MOST_DEPOSITS:
+        raise DepositRefused(
+            f"Vous avez déjà déposé {MOST_DEPOSITS} fichiers pour cette convention : nous vérifions "
+            "le dernier. Pour le remplacer, écrivez au service qui l'a établie."
+        )
+    return True
+
+
 def _sent_at(convention: Convention, kind: str) -> datetime:
-    """Return when an agreement was last sent; the same bytes sent twice are one paper, the first."""
+    """Return when an agreement was last sent."""
     sent = convention.papers.filter(kind=kind, role=Paper.Role.SENT, amendment=None)
     return sent.aggregate(last=Max("at"))["last"] or datetime.min.replace(tzinfo=UTC)
 

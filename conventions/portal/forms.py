@@ -6,6 +6,8 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
+from entsvc.scans import PdfField
+
 PDF = {"accept": "application/pdf,.pdf"}
 
 
@@ -32,7 +34,7 @@ class DayField(forms.DateField):
 class ScanForm(forms.Form):
     """A signed paper, scanned."""
 
-    scan = forms.FileField(
+    scan = PdfField(
         label="Le document signé, en PDF",
         help_text="Un seul fichier PDF, toutes les pages à la suite.",
         widget=forms.FileInput(attrs=PDF),
@@ -53,7 +55,7 @@ class AmendmentScanForm(ScanForm):
         help_text="Si vous nous l'aviez envoyé auparavant d'une autre façon : cette date compte, avec "
         "sa preuve.",
     )
-    proof = forms.FileField(
+    proof = PdfField(
         label="Preuve de cette transmission, en PDF (facultatif)",
         required=False,
         widget=forms.FileInput(attrs=PDF),

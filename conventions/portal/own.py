@@ -20,6 +20,12 @@ def conventions_of(members: QuerySet[Member]) -> QuerySet[Convention]:
     ).select_related("schedule__issuer", "party", "debtor", "act", "committee_act")
 
 
+def issuers_of(member: Member) -> QuerySet:
+    """Return the keys of the issuers whose agreements a member's pages show."""
+    shown = conventions_of(Member.objects.filter(pk=member.pk)).select_related(None).order_by()
+    return shown.values_list("schedule__issuer", flat=True).distinct()
+
+
 def convention_or_404(request: HttpRequest, pk: int) -> Convention:
     """Return an agreement that the account may open."""
     return get_object_or_404(conventions_of(request.members), pk=pk)

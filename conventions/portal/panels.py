@@ -14,12 +14,11 @@ from conventions import filings, openings, states
 from conventions.assessment import covering
 from conventions.models import Amendment, Convention, Enrolment, Paper, PaperKind
 from conventions.portal import own, words
-from conventions.portal.agreements import WITH_SCHOOLS
 from entsvc import school_year
 from entsvc.french import long_date
 from members import counts
-from members.models import Headcount, Member
-from members.portal import expectations, panels
+from members.models import Headcount, Member, School
+from members.portal import expectations, panels, reach
 from members.portal.expectations import Expectation
 from members.portal.panels import Panel
 
@@ -42,7 +41,7 @@ class Row:
 class SchoolRow:
     """An enrolled school: its pupils once counted, and its access where it opens by a project."""
 
-    enrolment: Enrolment
+    school: School
     pupils: int | None
     access: str
 
@@ -58,8 +57,9 @@ def conventions_panel(request: HttpRequest, member: Member) -> str:
 def schools_panel(request: HttpRequest, member: Member) -> str:
     """Draw the schools enrolled in the school year of today."""
     year = school_year.containing(timezone.localdate())
-    rows = _school_rows(member, year)
-    certified = {row.enrolment.convention_id: row.enrolment.convention for row in rows}
+    enrolments = _enrolled(member, year)
+    rows = _school_rows(enrolments, year)
+    certified = {row.convention_id: row.convention for row in enrolments}
     context = {
         "rows": rows,
         "year": school_year.label(year),
@@ -113,23 +113,32 @@ def _row(convention: Convention, today: date) -> Row:
     )
 
 
-def _school_rows(member: Member, year: int) -> list[SchoolRow]:
-    enrolments = list(
+def _enrolled(member: Member, year: int) -> list[Enrolment]:
+    return list(
         Enrolment.objects.filter(
             covering(year),
             covering(year, "convention__"),
             Q(convention__party=member) | Q(convention__debtor=member),
-            convention__status__in=WITH_SCHOOLS,
+            convention__status__in=states.OWING,
         )
         .select_related("school", "convention__schedule")
         .order_by("school__commune_name", "school__name", "school__uai", "pk")
     )
-    keys = [enrolment.school_id for enrolment in enrolments]
-    known = counts.retained(Headcount, year, keys)
-    return [
-        SchoolRow(row, pupils.number if (pupils := known.get(row.school.uai)) else None, _access(row))
-        for row in enrolments
-    ]
+
+
+def _school_rows(enrolments: list[Enrolment], year: int) -> list[SchoolRow]:
+    """Return each school once, even named by several agreements."""
+    by_school: dict[int, list[Enrolment]] = {}
+    for enrolment in enrolments:
+        by_school.setdefault(enrolment.school_id, []).append(enrolment)
+    known = counts.retained(Headcount, year, list(by_school))
+    found = []
+    for rows in by_school.values():
+        school = rows[0].school
+        pupils = known.get(school.uai)
+        access = next(filter(None, map(_access, rows)), "")
+        found.append(SchoolRow(school, pupils.number if pupils else None, access))
+    return found
 
 
 def _access(enrolment: Enrolment) -> str:
@@ -247,5 +256,6 @@ def _of_projects(convention: Convention, today: date) -> Iterable[Expectation]:
 def register() -> None:
     """Give these parts to the home page."""
     expectations.register("conventions", expected)
+    reach.register("conventions", own.issuers_of)
     panels.register(Panel("conventions", 20, conventions_panel))
     panels.register(Panel("schools", 30, schools_panel))

@@ -19,7 +19,7 @@ from conventions.policies import POLICIES
 from conventions.portal import own
 from conventions.portal.deposits import DepositRefused, deposit_amendment
 from conventions.portal.forms import AmendmentScanForm
-from entsvc import scans, school_year
+from entsvc import school_year
 from entsvc.french import long_date
 from members.models import School
 from members.portal.access import portal_page
@@ -34,6 +34,10 @@ REFUSALS = (
 CHANGEABLE = (states.DRAFT, states.TO_SIGN, states.SENT_BACK)
 NO_SCHOOL = (
     "Gardez au moins une école. Pour mettre fin à la convention, écrivez au service qui l'a établie."
+)
+WITHOUT_WINDOW = (
+    "Le texte de cette convention n'ouvre pas de délai pour changer la liste : écrivez au service qui "
+    "l'a établie."
 )
 
 
@@ -122,6 +126,9 @@ def change_page(request: HttpRequest, pk: int) -> HttpResponse:
     amendment = own.amendment_or_404(request, pk)
     own.act_or_404(request, amendment.convention)
     if amendment.status not in CHANGEABLE or not _lists_only(amendment):
+        return redirect("espace-conventions:amendment", pk)
+    if not _has_window(amendment.convention):
+        messages.error(request, WITHOUT_WINDOW)
         return redirect("espace-conventions:amendment", pk)
     convention, year = amendment.convention, amendment.school_year
     wanted = set(amendment.schools.order_by("pk").values_list("school__uai", flat=True))
@@ -340,16 +347,13 @@ def _frozen(amendment: Amendment) -> dict[str, list[School]]:
 
 def _deposited(request: HttpRequest, amendment: Amendment, form: AmendmentScanForm) -> bool:
     data = form.cleaned_data
-    proof = data["proof"]
     try:
         deposit_amendment(
             amendment=amendment,
-            content=scans.read(data["scan"]),
-            name=data["scan"].name,
+            pdf=data["scan"],
             signed_on=data["signed_on"],
             transmitted_on=data["transmitted_on"],
-            proof=scans.read(proof) if proof else None,
-            proof_name=proof.name if proof else "",
+            proof=data["proof"],
             actor=request.user.email,
         )
     except DepositRefused as error:

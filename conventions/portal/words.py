@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import date
 
-from conventions import life, states
+from conventions import states
 from conventions.models import Convention, Paper, PaperKind
+from conventions.papers import kept
 from conventions.policies import POLICIES
 from entsvc import school_year
 from entsvc.french import long_date
@@ -33,7 +34,10 @@ def state_of(convention: Convention, deposited_on: date | None, on: date) -> Sta
     if convention.status == states.SIGNED:
         return State(label, _not_yet(convention), GOOD)
     if convention.status == states.IN_FORCE:
-        return State(label, _in_force(convention, on), GOOD)
+        is_over = convention.last_day is not None and convention.last_day < on
+        # Staff have not noted its term yet: the calendar has.
+        shown = (states.AGREEMENT_STATES[states.EXPIRED], OVER) if is_over else (label, GOOD)
+        return State(shown[0], _in_force(convention, on), shown[1])
     return State(label, _over(convention), OVER)
 
 
@@ -57,21 +61,20 @@ def begins(convention: Convention) -> str:
     if policy is None:
         return ""
     if convention.start.day is None:
-        return f"{policy.effect.value[:1].upper()}{policy.effect.value[1:]}."
+        return f"D'après {policy.effect.value}."
     return convention.start.reason
 
 
 def deposit(papers: list[Paper]) -> Paper | None:
     """Return the signed agreement received since it was last sent, the latest."""
-    kept = [p for p in papers if p.amendment_id is None and p.kind == PaperKind.AGREEMENT]
-    sent = max((paper.at for paper in kept if paper.role == Paper.Role.SENT), default=None)
-    signed = [p for p in kept if p.role == Paper.Role.SIGNED and (sent is None or p.at >= sent)]
-    return max(signed, key=lambda paper: paper.at, default=None)
+    return kept.signed_since(
+        p for p in papers if p.amendment_id is None and p.kind == PaperKind.AGREEMENT
+    )
 
 
 def _in_force(convention: Convention, on: date) -> str:
     start = convention.start.day if convention.start else None
-    last = life.last_day(convention)
+    last = convention.last_day
     until = f"jusqu'au {long_date(last)}" if last else "sans terme"
     if start is None:
         return f"En vigueur {until}." if last else f"En vigueur {years_of(convention)}."
@@ -90,7 +93,7 @@ def _not_yet(convention: Convention) -> str:
 
 
 def _over(convention: Convention) -> str:
-    last = life.last_day(convention)
+    last = convention.last_day
     if convention.status == states.TERMINATED:
         return f"Résiliée : elle a pris fin le {long_date(last)}." if last else "Résiliée."
     return f"Arrivée à son terme le {long_date(last)}." if last else "Arrivée à son terme."

@@ -34,4 +34,9 @@ class Migration(migrations.Migration):
                 'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('sent_at__isnull', False), ('state', 'envoye')), models.Q(models.Q(('state', 'envoye'), _negated=True), ('sent_at__isnull', True)), _connector='OR'), name='mail_sent_has_its_time', violation_error_message='Un courriel envoyé dit quand, et lui seul.')],
             },
         ),
+        migrations.AlterField(
+            model_name='journalentry',
+            name='actor',
+            field=models.CharField(max_length=254, verbose_name='auteur'),
+        ),
     ]

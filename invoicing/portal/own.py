@@ -39,6 +39,11 @@ def titres_of(members: QuerySet[Member]) -> QuerySet[Titre]:
     )
 
 
+def issuers_of(member: Member) -> QuerySet:
+    """Return the keys of the issuers whose titres a member owes."""
+    return Titre.objects.filter(debtor=member).order_by().values_list("issuer", flat=True).distinct()
+
+
 def row(titre: Titre) -> Row:
     """Return how a titre is shown."""
     return Row(

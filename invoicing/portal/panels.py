@@ -9,7 +9,7 @@ from django.urls import reverse
 from entsvc.french import euros
 from invoicing.portal import own
 from members.models import Member
-from members.portal import expectations, panels
+from members.portal import expectations, panels, reach
 from members.portal.expectations import Expectation
 from members.portal.panels import Panel
 
@@ -42,6 +42,7 @@ def expected(request: HttpRequest, member: Member) -> Iterable[Expectation]:
 def register() -> None:
     """Give these parts to the home page."""
     expectations.register("titres", expected)
+    reach.register("titres", own.issuers_of)
     panels.register(Panel("titres", 40, titres_panel))
 
 

@@ -2,9 +2,22 @@
 
 from django.contrib import admin
 from django.forms import BaseInlineFormSet
+from django.http import HttpRequest
 
 from entsvc.staff import ReadOnlyAdmin, StaffInline
-from members.models import Contact, PortalAccess
+from entsvc.uploads import issuers_of
+from members.models import Contact, Member, PortalAccess
+from members.portal import reach
+
+
+def may_write_addresses(request: HttpRequest, member: Member | None) -> bool:
+    """Tell whether an account may write who opens a member's pages; read once for a page."""
+    if member is None:
+        return True
+    known = request.__dict__.setdefault("_may_write_addresses", {})
+    if member.pk not in known:
+        known[member.pk] = reach.may_write(member, issuers_of(request.user))
+    return known[member.pk]
 
 
 class ContactFormSet(BaseInlineFormSet):
@@ -30,6 +43,15 @@ class ContactInline(StaffInline):
     fields = ["email", "quality"]
     verbose_name_plural = "accès à l'espace, en plus du courriel du membre"
     hide_title = False
+
+    def has_add_permission(self, request, obj):
+        return super().has_add_permission(request, obj) and may_write_addresses(request, obj)
+
+    def has_change_permission(self, request, obj=None):
+        return super().has_change_permission(request, obj) and may_write_addresses(request, obj)
+
+    def has_delete_permission(self, request, obj=None):
+        return super().has_delete_permission(request, obj) and may_write_addresses(request, obj)
 
 
 @admin.register(PortalAccess)

@@ -12,12 +12,13 @@ from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminSelectWidget
 from entsvc import school_year
 from entsvc.french import plural
 from entsvc.staff import LoadedForm, ReadOnlyAdmin, ReadOnlyInline, StaffAdmin
+from entsvc.uploads import issuers_of
 from members import groupings, identifiers, sirets, successions
 from members.access import ScopedInline, visible
-from members.admin.portal import ContactInline
+from members.admin.portal import ContactInline, may_write_addresses
 from members.memberships import other_epci
 from members.models import Commune, GroupedSchool, Issuer, Member, Membership
-from members.portal import access, notices
+from members.portal import access, notices, reach
 
 GROUPS = (Member.Kind.EPCI, Member.Kind.SYNDICAT, Member.Kind.RPI)
 SHOWN = 20
@@ -220,6 +221,20 @@ class MemberAdmin(StaffAdmin):
         }),
     ]  # fmt: skip
 
+    def get_readonly_fields(self, request, obj=None):
+        fields = super().get_readonly_fields(request, obj)
+        return fields if may_write_addresses(request, obj) else [*fields, "email"]
+
+    def get_fieldsets(self, request, obj=None):
+        fieldsets = super().get_fieldsets(request, obj)
+        if may_write_addresses(request, obj):
+            return fieldsets
+        told = {"description": reach.refusal(obj)}
+        return [
+            (name, {**facts, **told} if "email" in facts["fields"] else facts)
+            for name, facts in fieldsets
+        ]
+
     def save_model(self, request, obj, form, change):
         stored = Member.objects.get(pk=obj.pk) if change else None
         # Read before both the member and its accesses are written.
@@ -229,9 +244,9 @@ class MemberAdmin(StaffAdmin):
     def save_related(self, request, form, formsets, change):
         super().save_related(request, form, formsets, change)
         notices.tell(
-            member=form.instance,
-            before=request.portal_addresses,
+            before={form.instance: request.portal_addresses},
             actor=request.user.get_username(),
+            issuers=issuers_of(request.user),
         )
 
     @display(

@@ -13,6 +13,7 @@ from entsvc.importing import Flag, Importer, Job, Layout, Options, register
 from entsvc.tabular import Row
 from members import identifiers
 from members.models import Member
+from members.portal import access, notices, reach
 
 KINDS = [kind for kind in Member.Kind.values if kind != Member.Kind.RPI]
 # The SIREN is derived: it is written anyway.
@@ -94,19 +95,23 @@ def apply(records: list[Record], job: Job) -> None:
     A member whose proposed SIRET is replaced stays the same member, agreements included. Which row is
     about which member is decided before any is written: their order says nothing.
     """
-    plan = Plan()
+    plan, before = Plan(), {}
     for record, member in _decided(records, job):
         if member is None:
             told = {n: v for n, v in record.facts.items() if v not in ("", None)}
             plan.create.append(Member(**told))
             continue
         _say_what_is_replaced(member, record, job)
-        if fill(member, record.facts):
+        facts = _without_refused_address(member, record, job)
+        if not _same_address(member, facts["email"]):
+            before[member] = access.addresses(member)
+        if fill(member, facts):
             plan.update.append(member)
         else:
             plan.unchanged += 1
     plan.count_in(job.report)
     write(plan, Member, FIELDS)
+    notices.tell(before=before, actor=job.actor, issuers=job.issuers)
 
 
 IMPORTER = register(
@@ -239,3 +244,17 @@ def _say_what_is_replaced(member: Member, record: Record, job: Job) -> None:
     if member.siret and record.siret and member.siret != record.siret:
         message = f"Remplace le SIRET proposé {member.siret}."
         job.report.flag(record.line, "siret", record.siret, message)
+
+
+def _same_address(member: Member, email: str) -> bool:
+    return not email or email.lower() == member.email.lower()
+
+
+def _without_refused_address(member: Member, record: Record, job: Job) -> dict[str, Any]:
+    """Return what a row says of a member, without the address that the account may not give it."""
+    email = record.facts["email"]
+    if _same_address(member, email) or reach.may_write(member, job.issuers):
+        return record.facts
+    message = f"Adresse laissée telle qu'elle est. {reach.refusal(member)}"
+    job.report.flag(record.line, "courriel", email, message)
+    return {**record.facts, "email": ""}

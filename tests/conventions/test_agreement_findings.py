@@ -5,8 +5,9 @@ import datetime as dt
 import pytest
 
 from conventions import states
-from conventions.models import Enrolment
-from conventions.policies import CHARTER, FRAMEWORK, PARTNERSHIP_2024, TRANSFER
+from conventions.assessment import covering
+from conventions.models import Convention, Enrolment
+from conventions.policies import CHARTER, FRAMEWORK, PARTNERSHIP_2024, POLICIES, TRANSFER
 from conventions.readiness import FINDINGS, counts
 from tests.conventions.world import PER_PUPIL, PER_SCHOOL, YEAR, a_member, a_schedule, enrol, scope_of
 from tests.factories import (
@@ -147,6 +148,18 @@ def test_the_framework_has_neither_payer_nor_school_to_check(schedule):
     ConventionFactory(schedule=schedule, policy=FRAMEWORK.code, status=states.DRAFT)
     numbers = counts(scope_of(schedule))
     assert {code for code, number in numbers.items() if number} == set()
+
+
+def test_years_beyond_the_text_are_told(schedule):
+    """The finding matches what the form would refuse."""
+    spans = [(2024, 2024), (2024, None), (2023, 2024), (2024, 2025), (2020, 2020), (2020, 2024)]
+    for policy in POLICIES.values():
+        for first, last in spans:
+            ConventionFactory(schedule=schedule, policy=policy.code, first_year=first, last_year=last)
+    told = found(schedule, "annees-hors-texte")
+    rows = Convention.objects.filter(covering(2024)).order_by("pk")
+    assert set(told) == {row for row in rows if row.years_obstacle}
+    assert len(told) == 5 + 4
 
 
 def test_an_abandoned_agreement_has_nothing_to_check(schedule):

@@ -90,6 +90,9 @@ def test_it_works_from_the_agreement_to_the_decision(staff, agreement):
     assert "signe.pdf" in shown
     foreseen = text_of(staff.get(step(amendment, "decide")))
     assert "200,00 € avant, 150,00 € s'il compte" in foreseen
+    assert "Reçu le 19 octobre 2020." in foreseen
+    assert "Transmission déclarée le 15 octobre 2020 : ce jour compte" in foreseen
+    assert "sa preuve « preuve.pdf »" in foreseen
     assert f"Retirée : {schools[3].uai}" in foreseen
     told = staff.post(step(amendment, "decide"), {"comment": ""}, follow=True)
     assert "Accepté : il compte à partir du 15 octobre 2020" in messages_of(told)

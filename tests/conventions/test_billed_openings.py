@@ -6,10 +6,20 @@ from decimal import Decimal
 import pytest
 
 from conventions import states
-from conventions.assessment import Decisions, not_yet_open, opened_in, read_basis, waiting_in
+from conventions.assessment import (
+    Decisions,
+    due_from_opening,
+    not_yet_open,
+    opened_in,
+    read_basis,
+    waiting_in,
+)
 from conventions.basis import from_json
-from conventions.models import Enrolment
-from conventions.policies import FRAMEWORK
+from conventions.estimates import estimate
+from conventions.findings import Scope
+from conventions.models import Enrolment, Transition
+from conventions.policies import CHARTER, FRAMEWORK, PARTNERSHIP_2024
+from conventions.readiness import counts
 from invoicing.calculation import compute_run, recompute
 from tests.conventions.tariff import adopt, per_school
 from tests.factories import ConventionFactory, EnrolmentFactory, ScheduleFactory
@@ -74,6 +84,52 @@ def test_a_school_taken_over_from_paper_is_billed(schedule):
     assert totals(schedule) == [45, 45, 45]
 
 
+def by_steps(enrolment, *actions, policy=CHARTER):
+    """Give an agreement its text and these steps in the log."""
+    convention = enrolment.convention
+    convention.policy = policy.code
+    convention.save()
+    Transition.objects.bulk_create(
+        [
+            Transition(convention=convention, action=action, before="", after="", actor="agent")
+            for action in actions
+        ]
+    )
+    return enrolment
+
+
+NEW = ("envoyer", "signer", "mettre_en_vigueur")
+
+
+def test_a_school_of_a_new_charter_is_due_from_its_opening_only(schedule):
+    """Article 4 of the charter: nothing is due before the opening, and a notice says so."""
+    enrolment = by_steps(enrolled(schedule), *NEW)
+    assert totals(schedule) == [0, 0, 0]
+    [notice] = notices(schedule, 2024)
+    assert (notice.uai, notice.blocking) == (enrolment.school.uai, False)
+    assert "en attente d'ouverture" in notice.message
+    assert estimate(enrolment.convention, 2024).total == 0
+    assert counts(Scope(schedule.issuer, 2024))["en-attente"] == 1
+    Enrolment.objects.update(opened_on=dt.date(2025, 1, 6))
+    assert totals(schedule) == [0, 45, 45]
+    assert estimate(enrolment.convention, 2024).total == 45
+
+
+@pytest.mark.parametrize(
+    ("actions", "policy"),
+    [
+        ((), CHARTER),
+        (("reprise",), CHARTER),
+        (("resiliation_ouverte", "resilier"), CHARTER),
+        ((*NEW, "resilier_avant", "reprendre", "reprise"), CHARTER),
+        (NEW, PARTNERSHIP_2024),
+    ],
+)
+def test_the_schools_of_a_charter_taken_over_or_of_another_text_are_billed(schedule, actions, policy):
+    by_steps(enrolled(schedule), *actions, policy=policy)
+    assert totals(schedule) == [45, 45, 45]
+
+
 def test_the_reason_of_staff_comes_before_the_opening(schedule):
     enrolment = enrolled(schedule, project_submitted_on=SUBMITTED)
     decided = Decisions(exclusions={enrolment.school.uai: "Fermée."})
@@ -94,13 +150,18 @@ def test_what_the_pages_count_is_what_the_calculation_leaves_out(schedule):
                     project_submitted_on=submitted,
                     project_validated_on=validated,
                 )
+    by_steps(enrolled(schedule), *NEW)
+    by_steps(enrolled(schedule), "reprise")
+    by_steps(enrolled(schedule, opened_on=dt.date(2024, 9, 1)), *NEW)
+    from_opening = set(Enrolment.objects.order_by("pk").filter(due_from_opening()))
+    assert len(from_opening) == 2
     for year in (2023, 2024, 2025):
         opened = set(Enrolment.objects.order_by("pk").filter(opened_in(year)))
         waiting = set(Enrolment.objects.order_by("pk").filter(waiting_in(year)))
         assert not opened & waiting
         assert len(opened | waiting) == Enrolment.objects.count()
         for row in waiting | opened:
-            told = not_yet_open(year, row.project_submitted_on, row.opened_on)
+            told = not_yet_open(year, row.project_submitted_on, row.opened_on, row in from_opening)
             assert bool(told) is (row in waiting)
 
 

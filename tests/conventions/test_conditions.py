@@ -16,6 +16,7 @@ from conventions import states
 from conventions.conditions import ConditionsRefused
 from conventions.models import Conditions, ConditionsNotice
 from conventions.policies import PARTNERSHIP_2024, TRANSFER
+from entsvc import scans
 from entsvc.models import JournalEntry, OutgoingMail, StoredDocument
 from tests.conventions.world import account
 from tests.factories import (
@@ -243,7 +244,15 @@ def test_a_version_that_somebody_accepted_only_receives_its_missing_document(
     assert gestionnaire.get(address(first, "delete")).status_code == 403
 
 
-def test_the_document_is_a_checked_pdf_kept_and_given_back(gestionnaire, schedule):
+def test_the_document_is_a_checked_pdf_kept_and_given_back(gestionnaire, schedule, monkeypatch):
+    asked, check = [], scans.check_pdf
+    depth = len(connection.savepoint_ids)
+
+    def watch(content):
+        asked.append(len(connection.savepoint_ids) - depth)
+        check(content)
+
+    monkeypatch.setattr(scans, "check_pdf", watch)
     act = ActFactory(issuer=schedule.issuer)
     url = "/admin/conventions/conditions/add/"
     given = {"issuer": schedule.issuer.pk, "label": "v1", "act": act.pk}
@@ -252,6 +261,7 @@ def test_the_document_is_a_checked_pdf_kept_and_given_back(gestionnaire, schedul
     assert not StoredDocument.objects.exists()
     good = SimpleUploadedFile("x.pdf", a_pdf(), "application/pdf")
     assert gestionnaire.post(url, {**given, "file": good}).status_code == 302
+    assert asked == [0, 0]  # each once, outside the transaction of the page
     made = Conditions.objects.get()
     assert "Télécharger" in text(gestionnaire.get(address(made)))
     answer = gestionnaire.get(address(made, "document"))
@@ -259,6 +269,14 @@ def test_the_document_is_a_checked_pdf_kept_and_given_back(gestionnaire, schedul
     assert b"".join(answer) == a_pdf()
     without = version(schedule.issuer, "v2", SECOND)
     assert gestionnaire.get(address(without, "document")).status_code == 404
+
+
+def test_a_document_that_was_lost_is_told_on_the_page(gestionnaire, second):
+    second.document = StoredDocumentFactory()
+    second.save()
+    answer = gestionnaire.get(address(second, "document"), follow=True)
+    assert answer.redirect_chain == [(address(second), 302)]
+    assert "restaurez-le depuis la sauvegarde" in text(answer)
 
 
 def a_pdf():

@@ -8,9 +8,10 @@ from conventions import filings, states
 from conventions.estimates import estimate
 from conventions.policies import FRAMEWORK
 from invoicing.calculation import compute_run
+from invoicing.models import Acceptance, Exclusion
 from tests.conventions.amending import a_public_school, an_agreement
 from tests.conventions.world import PER_PUPIL, a_schedule
-from tests.factories import HeadcountFactory
+from tests.factories import HeadcountFactory, HeadcountSourceFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -80,3 +81,29 @@ def test_it_says_what_the_call_says():
     run = compute_run(schedule=convention.schedule, year=2020, actor="agent")
     called = list(run.calls.get().lines.order_by("position").values_list("explanation", "amount"))
     assert called == [(x.explanation, x.amount) for x in estimate(convention, 2020).lines]
+
+
+def test_an_approximation_that_staff_accepted_is_certain_as_in_the_call():
+    convention = an_agreement(2, schedule=a_schedule(PER_PUPIL, years=(2020,)))
+    first, second = filings.enrolled(convention, 2020)
+    guess = HeadcountSourceFactory(code="ESTIMATION", rank=2, billable=False)
+    HeadcountFactory(school=first, school_year=2020, pupils=30)
+    HeadcountFactory(school=second, school_year=2020, pupils=12, source=guess)
+    assert not estimate(convention, 2020).complete
+    decided = {"schedule": convention.schedule, "school_year": 2020, "decided_by": "agent"}
+    Acceptance.objects.create(code="count_not_billable", reason="Liste lue.", school=second, **decided)
+    assert same_as_the_call(convention) == (Decimal("252.00"), True)
+    assert not estimate(convention, 2020, [a_public_school()]).complete
+    Exclusion.objects.create(school=first, reason="Fermée en cours d'année.", **decided)
+    assert same_as_the_call(convention) == (Decimal("72.00"), True)
+
+
+def same_as_the_call(convention):
+    """Return the total of an estimate and whether it is certain, once they are those of the call."""
+    run = compute_run(schedule=convention.schedule, year=2020, actor="agent")
+    found = estimate(convention, 2020)
+    called = run.anomalies.filter(call__isnull=False).order_by("pk")
+    told = [(x.code, x.blocking, x.accepted) for x in found.anomalies]
+    assert told == list(called.values_list("code", "blocking", "accepted"))
+    assert found.total == run.total
+    return found.total, found.complete

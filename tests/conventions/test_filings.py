@@ -12,10 +12,11 @@ from conventions import filings, states
 from conventions.amendments import lists
 from conventions.estimates import estimate
 from conventions.filings import AmendmentRefused
-from conventions.models import Amendment, Enrolment, Paper
+from conventions.models import Amendment, Enrolment, Paper, PaperKind
 from conventions.policies import CHARTER, PARTNERSHIP_2024
 from entsvc import documents
 from entsvc.models import OutgoingMail
+from entsvc.scans import CheckedPdf
 from invoicing.calculation import compute_run
 from members.models import School
 from tests.conventions.amending import (
@@ -29,9 +30,11 @@ from tests.conventions.amending import (
     in_state,
     uais,
 )
-from tests.factories import AmendmentFactory, StoredDocumentFactory
+from tests.factories import AmendmentFactory, PaperFactory, StoredDocumentFactory
 
 pytestmark = pytest.mark.django_db
+
+A_SCAN = CheckedPdf(a_scan(), "avenant.pdf")
 
 
 def schools_of(convention, year=2020):
@@ -66,11 +69,10 @@ def test_it_works_from_the_request_to_the_new_call():
 
     filed = filings.file(
         amendment=amendment,
-        content=a_scan("signé"),
-        name="avenant signé.pdf",
+        pdf=CheckedPdf(a_scan("signé"), "avenant signé.pdf"),
         received_on=dt.date(2020, 10, 19),
         transmitted_on=IN_TIME,
-        proof=a_scan("preuve"),
+        proof=CheckedPdf(a_scan("preuve")),
         signed_on=dt.date(2020, 10, 12),
         actor="mairie",
     )
@@ -332,31 +334,74 @@ def test_a_school_that_another_agreement_names_is_refused_at_the_decision():
         ({"received_on": None, "transmitted_on": IN_TIME}, "Donnez la date de réception"),
         ({"received_on": dt.date(2999, 1, 1)}, "est à venir"),
         ({"received_on": IN_TIME, "transmitted_on": LATE}, "transmis avant d'être reçu"),
-        ({"received_on": IN_TIME, "proof": a_scan()}, "que cette preuve établit"),
+        ({"received_on": IN_TIME, "signed_on": LATE}, "n'a pas été reçu le 15 octobre"),
+        ({"signed_on": dt.date(2999, 1, 1), "received_on": IN_TIME}, "est à venir"),
+        (
+            {
+                "received_on": LATE,
+                "transmitted_on": IN_TIME,
+                "proof": CheckedPdf(a_scan()),
+                "signed_on": dt.date(2020, 10, 16),
+            },
+            "signé le 16 octobre 2020 n'a pas été transmis le 15 octobre",
+        ),
+        ({"received_on": IN_TIME, "proof": CheckedPdf(a_scan())}, "que cette preuve établit"),
     ],
 )
 def test_a_filing_needs_a_date_that_can_be(dates, word):
     convention = an_agreement(2)
     amendment = in_state(convention, states.TO_SIGN, schools_of(convention)[:1])
-    given = {"content": a_scan(), "name": "a.pdf", "actor": "mairie", **dates}
+    given = {"pdf": A_SCAN, "actor": "mairie", **dates}
     assert word in refusal(filings.file, amendment=amendment, **given)
     amendment.refresh_from_db()
     assert amendment.status == states.TO_SIGN
 
 
-def test_a_file_that_is_no_pdf_is_refused_and_nothing_moves():
-    convention = an_agreement(2)
+def test_a_paper_signed_for_another_request_is_refused():
+    """Filed, sent back, the list changed: the scan of the first list can't stand for the second."""
+    convention = an_agreement(3)
+    schools = schools_of(convention)
+    amendment = in_state(convention, states.TO_SIGN, schools[:2])
+    sent = {"convention": convention, "amendment": amendment, "kind": PaperKind.AMENDMENT}
+    PaperFactory(**sent)
+    given = {"amendment": amendment, "actor": "mairie", "received_on": IN_TIME}
+    filings.file(pdf=A_SCAN, **given)
+    filings.send_back(amendment=amendment, actor="agent", comment="Retirez une école.")
+    Amendment.objects.filter(pk=amendment.pk).update(status=states.TO_SIGN)
+    PaperFactory(**sent)
+    assert "faites signer le nouvel avenant" in refusal(filings.file, pdf=A_SCAN, **given)
+    assert filings.file(pdf=CheckedPdf(a_scan("nouveau")), **given).status == states.FILED
+
+
+def test_past_the_end_nothing_is_filed_and_only_staff_file_what_came_before():
+    convention = an_agreement(2, ends_on=dt.date(2020, 10, 16))
     amendment = in_state(convention, states.TO_SIGN, schools_of(convention)[:1])
-    for content, proof in ((b"<html>", None), (a_scan(), b"GIF89a")):
-        dates = {"received_on": LATE, "transmitted_on": IN_TIME if proof else None}
-        message = refusal(
-            filings.file, amendment=amendment, content=content, name="a.pdf", proof=proof,
-            actor="mairie", **dates,
-        )  # fmt: skip
-        assert "pas un PDF" in message
-    amendment.refresh_from_db()
-    assert amendment.status == states.TO_SIGN
-    assert not amendment.papers.exists()
+    given = {"amendment": amendment, "pdf": A_SCAN, "actor": "mairie"}
+    message = refusal(filings.file, received_on=LATE, **given)
+    assert "a pris fin le 16 octobre 2020" in message
+    convention.status = states.TERMINATED
+    convention.save()
+    assert "seul le service" in refusal(filings.file, received_on=IN_TIME, **given)
+    assert filings.file(received_on=IN_TIME, comment="Retrouvé.", **given).status == states.FILED
+    assert amendment.transitions.get().comment == "Retrouvé."
+
+
+def test_an_agreement_that_never_ran_takes_no_filing():
+    convention = an_agreement(2, status=states.ABANDONED)
+    amendment = in_state(convention, states.TO_SIGN, schools_of(convention)[:1])
+    given = {"amendment": amendment, "pdf": A_SCAN, "actor": "agent", "comment": "Retrouvé."}
+    assert "ne prend plus d'avenant" in refusal(filings.file, received_on=IN_TIME, **given)
+
+
+def test_what_came_after_the_end_is_not_accepted():
+    convention = an_agreement(2, ends_on=dt.date(2020, 10, 1), status=states.TERMINATED)
+    waiting = in_state(convention, states.FILED, schools_of(convention)[:1], received_on=IN_TIME)
+    message = refusal(filings.decide, amendment=waiting, actor="agent")
+    assert "a pris fin le 1er octobre 2020" in message
+    assert "Renvoyez l'avenant, puis abandonnez-le" in message
+    Amendment.objects.filter(pk=waiting.pk).update(received_on=dt.date(2020, 9, 30))
+    waiting.refresh_from_db()
+    assert filings.decide(amendment=waiting, actor="agent").status == states.ACCEPTED
 
 
 def test_a_text_that_is_missing_is_said_and_the_amendment_stays_a_draft():
@@ -370,9 +415,7 @@ def test_a_text_that_is_missing_is_said_and_the_amendment_stays_a_draft():
 def test_every_step_is_refused_from_every_other_state():
     steps = {
         "envoyer": lambda a: filings.send(amendment=a, actor="agent"),
-        "deposer": lambda a: filings.file(
-            amendment=a, content=a_scan(), name="a.pdf", received_on=IN_TIME, actor="mairie"
-        ),
+        "deposer": lambda a: filings.file(amendment=a, pdf=A_SCAN, received_on=IN_TIME, actor="mairie"),
         "renvoyer": lambda a: filings.send_back(amendment=a, actor="agent", comment="Illisible."),
         "modifier": lambda a: filings.change_list(amendment=a, schools=[school], actor="mairie"),
         "accepter": lambda a: filings.decide(amendment=a, actor="agent"),

@@ -21,6 +21,7 @@ from tests.conventions.take_over import (
 from tests.factories import (
     AmendmentFactory,
     ChargeFactory,
+    ConventionFactory,
     MemberFactory,
     ScheduleFactory,
     SchoolFactory,
@@ -485,3 +486,42 @@ def test_the_schools_of_an_amended_agreement_change_by_amendment_only(tmp_path, 
     assert outcome.refused == [(2, "ecoles", "0310891A")]
     row = changed(EPCI, "date_fin", "2026-08-31")
     assert run("import_conventions", conventions(tmp_path, row)).report["updated"] == 1
+
+
+def test_a_request_that_was_dropped_holds_no_list_back(tmp_path, known):
+    run("import_conventions", conventions(tmp_path, EPCI))
+    AmendmentFactory(convention=Convention.objects.get(), status=states.DROPPED)
+    row = changed(EPCI, "ecoles", "0310891A")
+    assert run("import_conventions", conventions(tmp_path, row)).report["updated"] == 1
+
+
+def test_an_old_file_does_not_undo_a_succession(tmp_path, known):
+    run("import_conventions", conventions(tmp_path, SAUBENS, EPCI))
+    old = Convention.objects.get(reference="ENT-2")
+    body = Member.objects.get(siret=valid_siret(2))
+    ConventionFactory(
+        schedule=old.schedule,
+        reference="ENT-2-A1",
+        succeeds=old,
+        party=body,
+        first_year=2025,
+        last_year=None,
+    )
+    Convention.objects.filter(pk=old.pk).update(last_year=2024, ends_on=dt.date(2025, 8, 31))
+    before = snapshot()
+    closed = changed(changed(EPCI, "derniere_annee", "2024-2025"), "date_fin", "2025-08-31")
+    for row, column, value in (
+        (EPCI, "derniere_annee", ""),
+        (changed(closed, "derniere_annee", "2027-2028"), "derniere_annee", "2027-2028"),
+        (changed(closed, "premiere_annee", "2022-2023"), "premiere_annee", "2022-2023"),
+        (changed(closed, "siret_membre", valid_siret(2)), "siret_membre", valid_siret(2)),
+        (changed(closed, "siret_debiteur", valid_siret(2)), "siret_debiteur", valid_siret(2)),
+        (changed(closed, "date_fin", "2027-08-31"), "date_fin", "2027-08-31"),
+    ):
+        outcome = run("import_conventions", conventions(tmp_path, SAUBENS, row))
+        assert outcome.refused == [(3, column, value)]
+        assert "ENT-2-A1 prend la suite" in outcome.report["refused"][0]["message"]
+        assert outcome.report["unchanged"] == 1
+        assert snapshot() == before
+    named = changed(closed, "date_signature", "2023-06-16")
+    assert run("import_conventions", conventions(tmp_path, named)).report["updated"] == 1

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conventions import life, states
-from conventions.life import Refused, Scan, move, move_amendment
+from conventions.life import Refused, move, move_amendment
 from conventions.models import Amendment, Convention, Paper, PaperKind, Transition
 from conventions.policies import CHARTER, FRAMEWORK, PARTNERSHIP_2020, PARTNERSHIP_2024, TRANSFER
+from entsvc.scans import CheckedPdf
 from tests.factories import (
     ActFactory,
     AmendmentFactory,
@@ -50,7 +51,7 @@ def papers(monkeypatch):
         return PaperFactory(convention=convention, kind=kind, role=role, name=name, actor=actor)
 
     fake = SimpleNamespace(freeze=freeze, receive=receive)
-    monkeypatch.setattr("conventions.papers.freezing", fake, raising=False)
+    monkeypatch.setattr(life, "freezing", fake)
     return kept
 
 
@@ -144,7 +145,7 @@ def test_it_works(db, papers):
         "signer",
         actor=ACTOR,
         on=dt.date(2024, 9, 2),
-        scan=Scan(b"%PDF-", "signee.pdf"),
+        scan=CheckedPdf(b"%PDF-", "signee.pdf"),
         comment="reçue par courrier",
     )
     assert papers[2:] == [(PaperKind.AGREEMENT, "signee.pdf")]
@@ -186,7 +187,7 @@ def test_a_paper_that_can_not_be_drawn_leaves_the_draft_as_it_was(db, papers, mo
         raise RuntimeError("panne")
 
     fake = SimpleNamespace(freeze=broken)
-    monkeypatch.setattr("conventions.papers.freezing", fake, raising=False)
+    monkeypatch.setattr(life, "freezing", fake)
     convention = agreement(policy=FRAMEWORK)
     with pytest.raises(RuntimeError):
         move(convention, "envoyer", actor=ACTOR)
@@ -208,6 +209,18 @@ def test_signing_asks_for_a_date_and_for_the_paper_or_where_it_is(db, papers):
 def test_a_signed_paper_already_received_is_enough(db):
     convention = agreement(states.SENT)
     PaperFactory(convention=convention, role=Paper.Role.SIGNED)
+    move(convention, "signer", actor=ACTOR)
+    assert convention.status == states.SIGNED
+
+
+def test_a_paper_signed_before_it_was_sent_again_is_not_enough(db):
+    convention = agreement(states.SENT)
+    PaperFactory(convention=convention)
+    PaperFactory(convention=convention, role=Paper.Role.SIGNED)
+    PaperFactory(convention=convention, kind=PaperKind.ANNEX)
+    again = PaperFactory(convention=convention)
+    assert "Joignez le document signé" in refusal(convention, "signer")
+    PaperFactory(convention=convention, role=Paper.Role.SIGNED, document=again.document)
     move(convention, "signer", actor=ACTOR)
     assert convention.status == states.SIGNED
 
@@ -261,7 +274,7 @@ def test_a_transfer_asks_for_both_votes_two_thirds_and_the_conditions(db):
 def test_taking_over_asks_for_the_paper_or_its_history_and_no_more(db, papers):
     convention = ConventionFactory(status=states.DRAFT, signed_on=None)
     assert "Joignez le document signé" in refusal(convention, "reprise")
-    move(convention, "reprise", actor=ACTOR, comment="au coffre", scan=Scan(b"%PDF-", "scan.pdf"))
+    move(convention, "reprise", actor=ACTOR, comment="au coffre", scan=CheckedPdf(b"%PDF-", "scan.pdf"))
     assert convention.status == states.IN_FORCE
     assert papers == [(PaperKind.AGREEMENT, "scan.pdf")]
 
@@ -279,6 +292,20 @@ def test_the_end_is_noted_once_it_has_passed_and_its_last_year_is_told(db):
     assert (past.status, past.ends_on) == (states.EXPIRED, dt.date(2021, 10, 31))
     endless = agreement(states.IN_FORCE, CHARTER)
     assert "pas de terme connu" in refusal(endless, "echoir")
+
+
+def test_an_agreement_does_not_end_while_an_amendment_is_open(db):
+    facts = {"last_year": 2020, "first_year": 2020, "signed_on": None}
+    past = agreement(states.IN_FORCE, PARTNERSHIP_2020, **facts)
+    amendment = AmendmentFactory(convention=past, status=states.FILED, received_on=dt.date(2020, 9, 2))
+    message = refusal(past, "echoir")
+    assert "est « Déposé » : décidez-le" in message
+    Amendment.objects.filter(pk=amendment.pk).update(status=states.TO_SIGN)
+    assert "abandonnez-le" in refusal(past, "echoir")
+    for code in ("resilier", "resilier_avant"):
+        assert "avant que la convention prenne fin" in refusal(past, code, on=TODAY)
+    Amendment.objects.filter(pk=amendment.pk).update(status=states.DROPPED)
+    move(past, "echoir", actor=ACTOR)
 
 
 def test_nothing_ends_without_a_way_that_was_followed(db):

@@ -11,6 +11,7 @@ from conventions import life, states, terminations
 from conventions.admin.agreements import CHANGED_MEANWHILE, NOT_DELETED
 from conventions.models import Convention, Paper, Termination, Transition
 from conventions.policies import CHARTER, FRAMEWORK, PARTNERSHIP_2020, PARTNERSHIP_2024, Ending
+from tests.conventions.amending import a_scan
 from tests.conventions.world import account
 from tests.factories import (
     ActFactory,
@@ -232,7 +233,7 @@ def test_what_was_sent_is_changed_by_taking_the_draft_up_again(manager):
     assert "enrolments-0-school" in text(manager.get(url(convention)))
     Convention.objects.update(status=states.TERMINATED)
     form = manager.get(url(convention)).context["adminform"].form
-    assert not {"last_year", "ends_on"} & set(form.fields)
+    assert not {"last_year", "ends_on", "party", "debtor"} & set(form.fields)
 
 
 # --- Taking over paper ------------------------------------------------------------------------
@@ -255,10 +256,9 @@ def paper_facts(schedule, **more):
     }
 
 
-def test_an_agreement_signed_on_paper_is_taken_over_in_force(manager, monkeypatch):
-    monkeypatch.setattr("conventions.papers.freezing.check_pdf", lambda content: None)
+def test_an_agreement_signed_on_paper_is_taken_over_in_force(manager):
     schedule = ScheduleFactory()
-    scan = SimpleUploadedFile("convention signée.pdf", b"%PDF-1.4 essai")
+    scan = SimpleUploadedFile("convention signée.pdf", a_scan())
     response = manager.post(f"{LIST}reprise/", paper_facts(schedule, scan=scan))
     assert response.status_code == 302, response.context["form"].errors
     convention = Convention.objects.get()
@@ -286,6 +286,8 @@ def test_an_agreement_signed_on_paper_is_taken_over_in_force(manager, monkeypatc
         ({"ends_on": "01/08/2020"}, "prend fin avant d'être signée"),
         ({"last_year": "2019-2020"}, "La dernière année précède la première"),
         ({"policy": ""}, "obligatoire"),
+        ({"last_year": ""}, "ne va pas au-delà de 2020-2021 : donnez la dernière année"),
+        ({"last_year": "2021-2022"}, "ne va pas au-delà de 2020-2021 : corrigez les années"),
     ],
 )
 def test_a_take_over_that_lacks_something_leaves_nothing(manager, changes, message):

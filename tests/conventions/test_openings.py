@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from conventions import openings, states
-from conventions.models import Enrolment
+from conventions.models import Enrolment, Transition
 from conventions.openings import OpeningRefused
 from conventions.policies import CHARTER, FRAMEWORK
 from entsvc.models import JournalEntry
@@ -244,7 +244,7 @@ def test_the_page_lists_who_waits_since_when_it_may_open_and_why(gestionnaire, s
     page = gestionnaire.get(URL, asked(etat="ouvertes"))
     assert uais(page) == [opened.school.uai]
     assert "dû à partir de l'exercice 2025, année scolaire 2024-2025" in text(page)
-    assert [number for _, _, number, _ in page.context["tabs"]] == [1, 1, 1, 1]
+    assert [number for _, _, number, _ in page.context["tabs"]] == [1, 1, 1, 0, 1]
 
 
 def test_the_ticked_schools_open_and_the_others_say_why_not(gestionnaire, schedule):
@@ -266,6 +266,19 @@ def test_the_steps_before_are_recorded_from_the_same_page(gestionnaire, schedule
     assert "1 école mise à jour" in text(page)
     enrolment.refresh_from_db()
     assert enrolment.project_validated_on is None
+
+
+def test_a_college_of_a_new_charter_opens_without_a_project(gestionnaire, schedule):
+    """It is due from its opening only; those of a charter taken over are in service already."""
+    college = {"degree": School.Degree.COLLEGE, "academy_code": "20"}
+    new, _ = [an_enrolment(schedule, school=a_school(**college)) for _ in range(2)]
+    Transition.objects.create(
+        convention=new.convention, action="mettre_en_vigueur", before="", after="", actor="essai"
+    )
+    assert uais(gestionnaire.get(URL, asked(etat="second-degre"))) == [new.school.uai]
+    post(gestionnaire, "second-degre", choix=new.pk)
+    assert Enrolment.objects.get(opened_on__isnull=False) == new
+    assert uais(gestionnaire.get(URL, asked(etat="second-degre"))) == []
 
 
 def test_nothing_ticked_a_wrong_day_or_a_strange_school_changes_nothing(gestionnaire, schedule):

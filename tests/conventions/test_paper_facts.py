@@ -137,7 +137,7 @@ PARTNERSHIP_2020 = {
 PARTNERSHIP_2024 = {
     "2024 preamble": ("R. 222-24-2", "alinéa 5", "Toulouse et de Montpellier", "intérêt général"),
     "2024 art. 1": ("données personnelles nécessaires", "gouvernance"),
-    "2024 art. 2": ("GAR", "stockage", "vie de l'élève", "production pédagogique"),
+    "2024 art. 2": ("GAR", "stockage", "vie scolaire", "produire des contenus"),
     "2024 art. 3.1": ("formation des enseignants", "assistance", "personnalisables", "responsable"),
     "2024 art. 3.2": ("accès à Internet", "maintenance", "même temps", "préconisations"),
     "2024 art. 4": ("45,00 € TTC", "quarante-cinq euros", "une part", "titre de perception"),
@@ -227,7 +227,7 @@ def test_each_deliberation_decides_what_its_source_asks_for(regimes):
         ("NPDC", "transfert-npdc-2023"): (
             "transfère", "NTIC", "fixe la date d'effet", "approuve les conditions", "version",
         ),
-        ("OCC", "partenariat-occitanie-2024"): ("approuve les termes", "autorise son exécutif"),
+        ("OCC", "partenariat-occitanie-2024"): ("approuve la convention", "autorise son exécutif"),
     }  # fmt: skip
     for (code, policy), words in decided.items():
         drawn = draw_blank("deliberation", policy, Issuer.objects.get(code=code))

@@ -13,17 +13,25 @@ from pypdf import PdfReader
 from conventions.models import AmendedCommune, Paper, PaperKind
 from conventions.papers import drawing, freezing, texts
 from conventions.papers.drawing import PaperRefused
+from conventions.papers.sources import PaperRefused, of_agreement
 from conventions.papers.texts import NoText
-from conventions.papers.values import values_for
+from conventions.papers.values import values_of
 from conventions.policies import POLICIES
 from entsvc import documents
 from entsvc.models import JournalEntry, StoredDocument
-from entsvc.scans import RefusedFile, check_pdf
+from entsvc.scan_check import check_inside
+from entsvc.scans import CheckedPdf
 from members.models import Member, Membership
 from tests.conventions.paper_world import POLICY, a_partnership, an_amendment
 from tests.conventions.world import PER_PUPIL, a_schedule
 from tests.entsvc.test_scans import a_pdf
-from tests.factories import ActFactory, ConventionFactory, IssuerFactory, MemberFactory
+from tests.factories import (
+    ActFactory,
+    ConventionFactory,
+    IssuerFactory,
+    MemberFactory,
+    PaperFactory,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -56,7 +64,7 @@ def test_the_values_of_an_agreement_are_in_words_and_figures():
         present=14, proxies=4, votes_for=18,
     )  # fmt: skip
     convention.act = act
-    values = spaced(values_for("convention", convention, on=DAY))
+    values = spaced(values_of(of_agreement("convention", convention, on=DAY)))
     assert values["calcul"] == "3 écoles × 45,00 € = 135,00 €"
     assert values["total_en_lettres"] == "cent trente-cinq euros"
     assert values["prix_unitaire"] == "45,00 €"
@@ -76,7 +84,7 @@ def test_an_amendment_says_what_it_adds_and_removes_and_its_new_total():
     amendment = an_amendment(convention, added=2, removed=1, reason="Ouverture")
     joining = MemberFactory(name="Commune Quatre")
     AmendedCommune.objects.create(amendment=amendment, commune=joining, change="rejoint")
-    values = spaced(values_for("avenant", convention, amendment, on=DAY))
+    values = spaced(values_of(of_agreement("avenant", convention, amendment, on=DAY)))
     assert values["ecoles_ajoutees_nombre"] == "2 écoles"
     assert values["ecoles_retirees_nombre"] == "1 école"
     assert values["calcul"] == "4 écoles × 45,00 € = 180,00 €"
@@ -92,7 +100,7 @@ def test_a_ruled_amendment_still_says_what_it_changed():
     new = amendment.schools.order_by("school__level", "pk").get(school__level="EM").school
     amendment.added, amendment.removed, amendment.ruling = [new.uai], [], "Reçu dans le délai."
     convention.enrolments.create(school=new, first_year=2024)
-    values = values_for("notification", convention, amendment, on=DAY)
+    values = values_of(of_agreement("notification", convention, amendment, on=DAY))
     assert new.uai in values["ecoles_ajoutees"]
 
 
@@ -103,7 +111,7 @@ def test_a_rpi_has_its_communes_its_form_and_its_representative(as_page):
     )
     Membership.objects.create(body=rpi, commune=commune, valid_from=date(2020, 9, 1))
     convention = a_partnership(party=rpi, debtor=commune)
-    values = values_for("convention", convention, on=DAY)
+    values = values_of(of_agreement("convention", convention, on=DAY))
     assert values["communes_rpi"] == values["representant"] == "Commune d'Amont"
     assert values["payeur"] == "Commune d'Amont"
     assert "membre_siret" not in values
@@ -116,13 +124,13 @@ def test_what_is_shared_between_members_has_no_total(as_page):
     shared = {**PER_PUPIL, "model": "allocation", "unit_price": None}
     schedule = a_schedule(shared)
     convention = a_partnership(policy="charte-somme-2014", schedule=schedule)
-    assert "total" not in values_for("convention", convention, on=DAY)
+    assert "total" not in values_of(of_agreement("convention", convention, on=DAY))
     drawing.draw("convention", convention, on=DAY)
 
 
 def test_a_year_without_adopted_tariff_leaves_the_price_to_be_filled(as_page):
     convention = a_partnership(first_year=2023, last_year=2023)
-    assert "prix_unitaire" not in values_for("convention", convention, on=DAY)
+    assert "prix_unitaire" not in values_of(of_agreement("convention", convention, on=DAY))
     assert "....." in words_of(drawing.draw("convention", convention, on=DAY))
 
 
@@ -140,7 +148,7 @@ def test_what_we_draw_is_a_pdf_that_we_would_take_back_signed():
     convention = a_partnership()
     for kind in ("convention", "certificat"):
         content = drawing.draw(kind, convention, on=DAY)
-        check_pdf(content)
+        check_inside(content)
         assert "ENT-2024-031" in PdfReader(BytesIO(content)).pages[0].extract_text()
 
 
@@ -204,12 +212,10 @@ def test_what_can_not_be_drawn_says_what_to_do(as_page):
 
 def test_a_certificate_is_of_the_current_year_when_it_is_covered():
     convention = a_partnership(first_year=2023, last_year=2025)
-    for day, year in (
-        (DAY, "2024-2025"),
-        (date(2030, 1, 1), "2025-2026"),
-        (date(2020, 1, 1), "2023-2024"),
-    ):
-        assert values_for("certificat", convention, on=day)["annee_scolaire"] == year
+    for day, year in ((DAY, "2024-2025"), (date(2030, 1, 1), "2025-2026")):
+        assert values_of(of_agreement("certificat", convention, on=day))["annee_scolaire"] == year
+    with pytest.raises(PaperRefused, match="n'a pas commencé"):
+        of_agreement("certificat", convention, on=date(2020, 1, 1))
 
 
 def test_a_paper_sent_is_frozen_whatever_the_text_becomes():
@@ -236,7 +242,7 @@ def test_two_clicks_make_one_paper():
     first, second = (freezing.freeze("annexe", convention, actor="alix") for _ in range(2))
     assert first == second
     first, second = (
-        freezing.receive(a_pdf(), "scan.pdf", convention, kind="convention", actor="alix")
+        freezing.receive(CheckedPdf(a_pdf()), "scan.pdf", convention, kind="convention", actor="alix")
         for _ in range(2)
     )
     assert first == second
@@ -255,13 +261,48 @@ def test_a_signed_scan_is_kept_beside_what_was_sent():
     convention = a_partnership(texts=False)
     amendment = an_amendment(convention)
     paper = freezing.receive(
-        a_pdf(), "C:\\bureau\\avenant signé", convention, amendment, kind="avenant", actor="mairie"
+        CheckedPdf(a_pdf()),
+        "C:\\bureau\\avenant signé",
+        convention,
+        amendment,
+        kind="avenant",
+        actor="mairie",
     )
     assert (paper.role, paper.name, paper.text) == (Paper.Role.SIGNED, "avenant signé.pdf", None)
     assert documents.read(paper.document) == a_pdf()
-    with pytest.raises(RefusedFile):
-        freezing.receive(b"<html>", "a.pdf", convention, kind="convention", actor="mairie")
     assert Paper.objects.count() == 1
+
+
+def test_bytes_that_nobody_checked_are_not_kept():
+    convention = a_partnership(texts=False)
+    with pytest.raises(AttributeError):
+        freezing.receive(a_pdf(), "a.pdf", convention, kind="convention", actor="mairie")
+    assert not Paper.objects.exists()
+
+
+def test_the_latest_paper_is_the_one_asked_for_even_like_an_older_one():
+    convention = a_partnership()
+    seen = []
+    for number in ("un", "deux", "un"):
+        convention.schedule.issuer.name = f"Émetteur {number}"
+        convention.schedule.issuer.save()
+        seen.append(freezing.freeze("annexe", convention, actor="alix"))
+        assert freezing.freeze("annexe", convention, actor="alix") == seen[-1]
+    first, second, third = seen
+    assert len({first, second, third}) == 3
+    assert first.document == third.document
+    assert Paper.objects.latest("at") == third
+
+
+def test_a_paper_received_before_the_one_to_sign_changed_is_outdated():
+    convention, scan = a_partnership(texts=False), CheckedPdf(a_pdf())
+    kept = {"convention": convention, "kind": "convention"}
+    PaperFactory(**kept)
+    freezing.receive(scan, "a.pdf", convention, kind="convention", actor="mairie")
+    assert not freezing.is_outdated(scan, convention, None, "convention")
+    PaperFactory(**kept)
+    assert freezing.is_outdated(scan, convention, None, "convention")
+    assert not freezing.is_outdated(CheckedPdf(a_pdf(2)), convention, None, "convention")
 
 
 def test_a_fictitious_signatory_makes_a_specimen(as_page):

@@ -14,8 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from conventions import archive, productions
-from conventions.models import Paper, PaperKind, Production, ProductionItem
+from conventions import archive, productions, states
+from conventions.models import Convention, Paper, PaperKind, Production, ProductionItem
 from conventions.papers import drawing
 from conventions.productions import ProductionRefused
 from entsvc import documents
@@ -375,3 +375,44 @@ def test_a_school_enrolled_in_a_real_agreement_is_really_drawn(schedule):
     assert item.failure == ""
     assert documents.read(item.document).startswith(b"%PDF")
     assert item.text.policy == POLICY
+
+
+def test_a_paper_that_was_taken_back_is_drawn_anew(schedule, agreements, press, media):
+    first, second, third = agreements
+    old, new = (
+        documents.store(content, content_type="application/pdf", suffix=".pdf")
+        for content in (b"%PDF ancien", b"%PDF nouveau")
+    )
+    PaperFactory(convention=first, document=old)  # sent, then taken up again
+    PaperFactory(convention=first, document=old, role=Paper.Role.SIGNED, text=None)
+    Convention.objects.filter(pk=first.pk).update(status=states.DRAFT)
+    PaperFactory(convention=second, document=old)  # signed, then changed and sent again
+    PaperFactory(convention=second, document=old, role=Paper.Role.SIGNED, text=None)
+    PaperFactory(convention=second, document=new)
+    production = finish(write(schedule))
+    assert press.drawn == ["R1", "R3"]
+    archived = zip_of(production)
+    rows = {row["référence"]: row for row in manifest_of(archived)}
+    assert rows["R1"]["état"] == archive.DRAFT
+    assert rows["R2"]["état"] == "envoyé pour signature"
+    assert archived.read(rows["R2"]["fichier"]) == b"%PDF nouveau"
+
+
+def test_an_amendment_that_is_changed_or_sent_back_gives_no_former_paper(
+    schedule, agreements, press, media
+):
+    sent, signed = (
+        documents.store(content, content_type="application/pdf", suffix=".pdf")
+        for content in (b"%PDF envoye", b"%PDF signe")
+    )
+    for convention, status in zip(
+        agreements, (states.DRAFT, states.SENT_BACK, states.ACCEPTED), strict=True
+    ):
+        ruled = {"ruling": "Lu.", "dated": "2024-09-10"} if status == states.ACCEPTED else {}
+        amendment = AmendmentFactory(convention=convention, status=status, **ruled)
+        kept = {"convention": convention, "amendment": amendment, "kind": PaperKind.AMENDMENT}
+        PaperFactory(document=sent, **kept)
+        PaperFactory(document=signed, role=Paper.Role.SIGNED, text=None, **kept)
+    archived = zip_of(finish(write(schedule, PaperKind.AMENDMENT)))
+    found = {row["référence"]: row["état"] for row in manifest_of(archived)}
+    assert found == {"R1": archive.DRAFT, "R2": "envoyé pour signature", "R3": "signé"}

@@ -163,7 +163,8 @@ def test_a_notice_of_one_month_ends_the_agreement_of_montpellier():
     termination = dated(begin(convention, Ending.NOTICE), "notified", dt.date(2025, 1, 31))
     assert terminations.progress(termination).earliest == dt.date(2025, 2, 28)
     pronounce(termination=termination, on=dt.date(2025, 2, 28), actor=ACTOR)
-    assert Convention.objects.get().last_year == 2024
+    stored = Convention.objects.get()  # its text went no further
+    assert (stored.last_year, stored.ends_on) == (2020, dt.date(2021, 10, 31))
 
 
 def test_a_member_of_the_somme_leaves_by_its_deliberation():

@@ -1,9 +1,12 @@
 """A file that someone sends is a plain PDF or it is refused, whatever its name says."""
 
+import tempfile
 import zlib
 from io import BytesIO
+from pathlib import Path
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from pypdf import PdfReader, PdfWriter
 from pypdf.annotations import Link
@@ -17,7 +20,19 @@ from pypdf.generic import (
     TextStringObject,
 )
 
-from entsvc.scans import MEGABYTE, MOST_PAGES, RefusedFile, check_pdf, read
+from entsvc import scan_check, scans
+from entsvc.scan_check import check_inside, check_shape
+from entsvc.scans import (
+    MEGABYTE,
+    MOST_PAGES,
+    CheckedPdf,
+    PdfField,
+    RefusedFile,
+    check_pdf,
+    checked,
+    checked_upload,
+    read,
+)
 
 
 def a_pdf(pages=1, change=None, **options):
@@ -53,16 +68,22 @@ ONE_PAGE = (
 )
 
 
-def refusal_of(content):
+def look(content):
+    """Look at a harmless test file in this process, which is faster than in another."""
+    check_shape(content)
+    check_inside(content)
+
+
+def refusal_of(content, check=look):
     with pytest.raises(RefusedFile) as refused:
-        check_pdf(content)
+        check(content)
     return str(refused.value)
 
 
 def test_a_plain_pdf_is_taken_with_blanks_after_its_end():
     check_pdf(a_pdf())
-    check_pdf(a_pdf(MOST_PAGES) + b"\r\n\x00 ")
-    check_pdf(by_hand(*ONE_PAGE))
+    look(a_pdf(MOST_PAGES) + b"\r\n\x00 ")
+    look(by_hand(*ONE_PAGE))
 
 
 def test_a_link_and_a_first_page_to_open_at_are_harmless():
@@ -71,7 +92,7 @@ def test_a_link_and_a_first_page_to_open_at_are_harmless():
         action = [writer.pages[0].indirect_reference, NameObject("/Fit")]
         writer.root_object[NameObject("/OpenAction")] = ArrayObject(action)
 
-    check_pdf(a_pdf(change=change))
+    look(a_pdf(change=change))
 
 
 def test_an_electronic_signature_is_accepted():
@@ -85,14 +106,14 @@ def test_an_electronic_signature_is_accepted():
         }
         writer.root_object[NameObject("/AcroForm")] = DictionaryObject(form)
 
-    check_pdf(a_pdf(change=change))
+    look(a_pdf(change=change))
 
 
 def test_nothing_and_too_much_are_refused_before_being_read(settings):
-    assert "vide" in refusal_of(b"")
-    assert "20 Mo permis" in refusal_of(b"%PDF-" + bytes(25 * MEGABYTE - 5))
+    assert "vide" in refusal_of(b"", check_pdf)
+    assert "20 Mo permis" in refusal_of(b"%PDF-" + bytes(25 * MEGABYTE - 5), check_pdf)
     settings.LARGEST_SCAN_MB = 1
-    assert "1 Mo permis" in refusal_of(b"%PDF-" + bytes(MEGABYTE))
+    assert "1 Mo permis" in refusal_of(b"%PDF-" + bytes(MEGABYTE), check_pdf)
 
 
 def test_a_huge_file_is_not_read_whole(settings):
@@ -225,9 +246,113 @@ def test_a_bomb_in_a_page_is_not_opened_and_one_among_the_objects_is_refused():
         writer.pages[0][NameObject("/Contents")] = writer._add_object(page)
         writer.pages[0][NameObject("/Rotate")] = NullObject()
 
-    check_pdf(a_pdf(change=change))
+    look(a_pdf(change=change))
     stream = (
         b"<< /Type /XRef /Size 9 /W [1 4 2] /Root 1 0 R /Length %d /Filter /FlateDecode >>\nstream\n"
     )
     content = b"%PDF-1.7\n1 0 obj\n" + stream % len(bomb) + bomb + b"\nendstream\nendobj\n"
     assert "PDF" in refusal_of(content + b"startxref\n9\n%%EOF")
+
+
+# --- In a process of its own ------------------------------------------------------------------
+
+
+def a_swollen_table(megabytes):
+    """Write a PDF of some kilobytes whose table of places claims a lot once inflated and predicted."""
+    table = zlib.compress(b"\2" + b"\1" * (megabytes * 1_000_000), 9)
+    head = b"%PDF-1.7\n" + b"".join(
+        b"%d 0 obj\n" % number + body + b"\nendobj\n" for number, body in enumerate(ONE_PAGE, start=1)
+    )
+    stream = (
+        b"9 0 obj\n<< /Type /XRef /Size 10 /Root 1 0 R /W [1 2 1] /Index [0 10] /Filter /FlateDecode "
+        b"/DecodeParms << /Predictor 15 /Columns 4 >> /Length %d >>\nstream\n" % len(table)
+    )
+    return head + stream + table + b"\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % len(head)
+
+
+def test_a_small_file_that_asks_for_too_much_work_is_stopped(monkeypatch):
+    shorter = Path(scan_check.__file__).read_text().replace("CPU_SECONDS = 5", "CPU_SECONDS = 1")
+    with tempfile.NamedTemporaryFile("w", suffix=".py") as quick:
+        quick.write(shorter)
+        quick.flush()
+        monkeypatch.setattr(scan_check, "__file__", quick.name)
+        assert "trop compliqué" in refusal_of(a_swollen_table(70), check_pdf)
+
+
+def test_a_reading_that_never_ends_is_stopped(monkeypatch):
+    monkeypatch.setattr(scans, "SECONDS", 0.01)
+    assert "trop compliqué" in refusal_of(a_pdf(), check_pdf)
+
+
+def test_a_reading_that_can_not_start_or_breaks_is_not_blamed_on_the_file(monkeypatch, caplog, tmp_path):
+    monkeypatch.setattr(scan_check, "__file__", str(tmp_path / "absent.py"))
+    assert "réessayez dans quelques minutes" in refusal_of(a_pdf(), check_pdf)
+    monkeypatch.setattr("sys.executable", str(tmp_path / "absent"))
+    assert "réessayez dans quelques minutes" in refusal_of(a_pdf(), check_pdf)
+    assert "en panne" in caplog.text
+    assert "ne démarre pas" in caplog.text
+
+
+def test_another_process_says_the_same_as_this_one():
+    assert "programme" in refusal_of(
+        by_hand(b"<< /Type /Catalog /Pages 2 0 R /AA << >> >>", *ONE_PAGE[1:]), check_pdf
+    )
+    assert checked(a_pdf(), "a.pdf") == CheckedPdf(a_pdf(), "a.pdf")
+
+
+def test_an_upload_is_read_once_whoever_asks_again(monkeypatch):
+    seen = []
+    monkeypatch.setattr(scans, "check_pdf", seen.append)
+    file = ContentFile(b"octets", name="signé.pdf")
+    assert checked_upload(file) == PdfField().clean(file) == CheckedPdf(b"octets", "signé.pdf")
+    assert seen == [b"octets"]
+
+    def refuse(content):
+        seen.append(content)
+        raise RefusedFile("Non.")
+
+    monkeypatch.setattr(scans, "check_pdf", refuse)
+    wrong = ContentFile(b"autre", name="x.pdf")
+    for _ in range(2):
+        with pytest.raises(ValidationError, match="Non."):
+            PdfField().clean(wrong)
+    assert seen == [b"octets", b"autre"]
+    assert PdfField(required=False).clean(None) is None
+
+
+# --- Actions, however they are named ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("opening", "name"),
+    [
+        ("<< /S 4 0 R /F (cmd.exe) >>", "/Launch"),
+        ("<< /S 4 0 R /F (http://example.org) >>", "/SubmitForm"),
+        ("<< /S 4 0 R /F (//example.org/part/x.pdf) /D [0 /Fit] >>", "/GoToR"),
+        ("<< /S /URI /URI (http://example.org) >>", "null"),
+        ("4 0 R", "<< /S /URI /URI (http://example.org) >>"),
+        ("5 0 R", "null"),
+    ],
+)
+def test_nothing_but_a_place_is_opened_at(opening, name):
+    catalog = f"<< /Type /Catalog /Pages 2 0 R /OpenAction {opening} >>".encode()
+    assert "programme" in refusal_of(by_hand(catalog, *ONE_PAGE[1:], name.encode()))
+    in_trailer = f"/Root << /Type /Catalog /Pages 2 0 R /OpenAction {opening} >>"
+    assert "programme" in refusal_of(by_hand(*ONE_PAGE, name.encode(), trailer=in_trailer))
+
+
+def test_an_action_named_elsewhere_is_found_wherever_it_hangs():
+    for name in ("/Launch", "/ImportData", "/SubmitForm", "/GoToR", "/GoToE"):
+        objects = (*ONE_PAGE, name.encode(), b"<< /Type /Action /S 4 0 R >>")
+        assert "programme" in refusal_of(by_hand(*objects)), name
+    turning = (*ONE_PAGE, b"5 0 R", b"4 0 R", b"<< /S 4 0 R >>")
+    assert "PDF" in refusal_of(by_hand(*turning))
+
+
+def test_a_place_to_open_at_may_be_written_elsewhere():
+    look(by_hand(b"<< /Type /Catalog /Pages 2 0 R /OpenAction 4 0 R >>", *ONE_PAGE[1:], b"[3 0 R /Fit]"))
+
+
+def test_what_runs_by_itself_on_an_event_is_refused():
+    page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /AA << /O << /S /URI >> >> >>"
+    assert "programme" in refusal_of(by_hand(*ONE_PAGE[:2], page))

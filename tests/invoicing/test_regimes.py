@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from conventions.importing import IMPORTER as CONVENTIONS
+from conventions.models import Conditions
 from entsvc.importing import run_import
 from entsvc.templatetags.french import by_charge
 from invoicing.calculation import SupplementaryRefused, compute_run, recompute
@@ -18,7 +19,7 @@ from members.importers.annuaire import IMPORTER as ANNUAIRE
 from members.importers.headcounts import IMPORTER as HEADCOUNTS
 from members.importers.members import IMPORTER as MEMBERS
 from members.models import Member, School, Signatory, Usage
-from tariffs.models import Schedule
+from tariffs.models import Adoption, Schedule
 from tests.factories import MemberFactory, SchoolFactory, valid_siret, valid_uai
 
 pytestmark = pytest.mark.django_db
@@ -375,3 +376,11 @@ def test_each_schedule_is_adopted_for_the_years_of_its_acts_only(code, years):
 
     adopted = Adoption.objects.filter(schedule__code=code)
     assert {adoption.school_year for adoption in adopted} == years
+
+
+def test_the_conditions_of_the_transfer_come_with_the_act_that_adopted_its_tariff(db):
+    load_regimes(actor="essai")
+    conditions = Conditions.objects.get(issuer__code="NPDC")
+    adoption = Adoption.objects.get(schedule__code="NPDC-ENT", school_year=2023)
+    assert (conditions.label, conditions.act) == ("15 juin 2023", adoption.act)
+    assert "Conditions" not in load_regimes(actor="essai")

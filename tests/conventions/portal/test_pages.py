@@ -9,7 +9,8 @@ from django.urls import reverse
 from conventions import life, states
 from conventions.models import Convention, Paper
 from conventions.portal import words
-from entsvc.models import OutgoingMail
+from conventions.portal.deposits import MOST_DEPOSITS
+from entsvc.models import JournalEntry, OutgoingMail
 from tests.conventions.amending import a_scan, in_state
 from tests.conventions.portal.conftest import OFFICE
 from tests.conventions.world import a_member
@@ -118,12 +119,67 @@ def test_papers_are_given_as_frozen(office, to_sign):
 
 
 def test_a_certificate_is_given_for_a_year_with_schools_only(office, convention):
-    for year, status in ((2019, 200), (2020, 200), (2021, 404), (2018, 404)):
+    for year, status in ((2019, 200), (2020, 200), (2021, 404), (2018, 404), (10**20, 404)):
         url = reverse("espace-conventions:certificate", args=[convention.pk, year])
         assert office.get(url).status_code == status, year
     assert (
         office.get(reverse("espace-conventions:deliberation", args=[convention.pk])).status_code == 404
     )
+
+
+def test_no_certificate_is_given_of_a_year_to_come(office, convention, on):
+    Convention.objects.filter(pk=convention.pk).update(last_year=None)
+    convention.enrolments.update(last_year=None)
+    address = reverse("espace-conventions:certificate", args=[convention.pk, 2021])
+    assert office.get(address).status_code == 404
+    on(2021, 8, 31)
+    assert address not in page(office, "convention", convention.pk)
+    for year in (2060, 9998, 9999, 32768, 2**31, 2**63):
+        far = reverse("espace-conventions:certificate", args=[convention.pk, year])
+        assert office.get(far).status_code == 404, year
+    on(2021, 9, 1)
+    assert office.get(address).status_code == 200
+    assert address in page(office, "convention", convention.pk)
+
+
+def test_a_school_of_two_agreements_is_shown_once_with_both_certificates(office, convention):
+    other = ConventionFactory(
+        schedule=convention.schedule, party=convention.party, first_year=2019, reference="ENT-2"
+    )
+    other.enrolments.create(
+        school=convention.enrolments.order_by("school__name").first().school, first_year=2019
+    )
+    text = home(office)
+    assert "3 écoles inscrites en 2020-2021" in text
+    section = text.partition("Mes écoles cette année")[2].partition("</table>")[0]
+    assert section.count("La Tour") + section.count("Le Lac") + section.count("Les Tilleuls") == 3
+    assert "de la convention ENT-1" in text
+    assert "de la convention ENT-2" in text
+
+
+def test_the_issuer_is_told_once_of_a_file_deposited_twice(office, to_sign):
+    url = reverse("espace-conventions:convention", args=[to_sign.pk])
+    for _ in range(3):
+        assert office.post(url, {"scan": pdf()}).status_code == 302
+    assert OutgoingMail.objects.filter(template="signed_paper_received").count() == 1
+    assert JournalEntry.objects.filter(action="convention-deposited").count() == 1
+
+
+def test_only_so_many_different_files_are_taken_for_one_sending(office, to_sign, on):
+    url = reverse("espace-conventions:convention", args=[to_sign.pk])
+    for number in range(MOST_DEPOSITS):
+        on(2020, 9, 20 + number)
+        assert office.post(url, {"scan": pdf(str(number))}).status_code == 302
+    answer = office.post(url, {"scan": pdf("de trop")})
+    assert answer.status_code == 422
+    assert "Vous avez déjà déposé 10 fichiers" in plain(answer)
+    assert to_sign.papers.filter(role="signe").count() == MOST_DEPOSITS
+    assert office.post(url, {"scan": pdf(str(number))}).status_code == 302, "the last one again"
+    on(2020, 9, 30)
+    life.move(to_sign, "reprendre", actor="agent", comment="une école de plus")
+    to_sign.enrolments.order_by("pk").first().delete()
+    life.move(to_sign, "envoyer", actor="agent")
+    assert office.post(url, {"scan": pdf("nouvelle")}).status_code == 302
 
 
 def test_nothing_expected_says_so(office, convention, on):

@@ -7,8 +7,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from conventions import filings, states
-from conventions.models import Amendment
-from entsvc.models import OutgoingMail
+from conventions.models import Amendment, Convention
+from conventions.policies import CHARTER
+from entsvc.models import JournalEntry, OutgoingMail
 from tests.conventions.amending import a_scan
 from tests.conventions.portal.conftest import OFFICE
 from tests.conventions.portal.test_pages import home, page, pdf, plain
@@ -83,6 +84,35 @@ def test_an_empty_list_is_refused(office, convention, ticked, reason):
     answer = ask(office, convention, ticked, demander="1", vu="")
     assert answer.status_code == 422
     assert reason in plain(answer)
+
+
+def test_who_has_a_very_long_address_asks_and_deposits_too(convention, uais):
+    """254 characters is the longest address: each column where it is written takes it."""
+    address = f"secretariat.{'a' * 50}@{'.'.join(['b' * 50] * 3)}.example"
+    assert len(address) == 223
+    convention.party.email = address
+    convention.party.full_clean()
+    convention.party.save()
+    office = signed_in(address)
+    amendment = asked(office, convention, list(uais.values()))
+    assert amendment.requested_by == address
+    assert filed(office, amendment).status_code == 302
+    Convention.objects.filter(pk=convention.pk).update(status=states.SENT)
+    assert office.post(url_of("convention", convention), {"scan": pdf()}).status_code == 302
+    assert JournalEntry.objects.get(action="convention-deposited").actor == address
+
+
+def test_the_list_of_a_text_without_window_is_changed_by_nobody(office, convention, uais):
+    amendment = asked(office, convention, list(uais.values()))
+    for policy in ("", CHARTER.code):
+        Convention.objects.filter(pk=convention.pk).update(policy=policy)
+        for answer in (
+            office.get(url_of("change", amendment)),
+            office.post(url_of("change", amendment)),
+        ):
+            assert answer.url == url_of("amendment", amendment)
+        assert "n'ouvre pas de délai pour changer la liste" in page(office, "amendment", amendment.pk)
+        assert office.get(url_of("ask", convention)).status_code == 302
 
 
 def test_the_same_list_needs_no_amendment(office, convention, uais):

@@ -123,7 +123,8 @@ def test_nobody_opens_anything_of_another_member():
     amendment = AmendmentFactory(convention=convention)
     paper = PaperFactory(convention=convention)
     titre = Titre.objects.get()
-    MemberFactory(email="mairie@saubens.example")
+    # Its own key is no key of theirs, in any table: what it opens with one of those is another's.
+    MemberFactory(pk=10**6, email="mairie@saubens.example")
     owner, stranger = signed_in("mairie@muret.example"), signed_in("mairie@saubens.example")
     keys = {
         IntConverter: {str(row.pk) for row in (theirs, convention, amendment)} | {"2024"},
