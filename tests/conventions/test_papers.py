@@ -13,7 +13,7 @@ from pypdf import PdfReader
 from conventions.models import AmendedCommune, Paper, PaperKind
 from conventions.papers import drawing, freezing, texts
 from conventions.papers.drawing import PaperRefused
-from conventions.papers.sources import PaperRefused, of_agreement
+from conventions.papers.sources import of_agreement
 from conventions.papers.texts import NoText
 from conventions.papers.values import values_of
 from conventions.policies import POLICIES
