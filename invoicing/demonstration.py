@@ -14,6 +14,7 @@ from django.db import connection
 
 from conventions.importing import IMPORTER as CONVENTIONS
 from conventions.models import Convention
+from conventions.papers.defaults import AUTHOR as TEXTS_AUTHOR
 from entsvc import documents, journal, school_year
 from entsvc.french import euros
 from entsvc.importing import Importer, run_import
@@ -87,8 +88,13 @@ def start_afresh() -> str:
     return ""
 
 
+def is_worked_on() -> bool:
+    """Tell whether anyone but the demonstration, and the texts it loads, left a trace in the journal."""
+    return JournalEntry.objects.exclude(actor__in=(ACTOR, TEXTS_AUTHOR)).exists()
+
+
 def _put_away() -> str:
-    touched = JournalEntry.objects.exclude(actor=ACTOR).exists()
+    touched = is_worked_on()
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()

@@ -11,9 +11,20 @@ from django.contrib.auth import authenticate
 from django.db import connection
 from pypdf import PdfReader
 
-from entsvc import documents
-from invoicing.demonstration import ACCOUNTS, DATA, PASSWORD, DemoRefused, build, start_afresh
+from entsvc import documents, journal
+from invoicing.demonstration import (
+    ACCOUNTS,
+    ACTOR,
+    DATA,
+    MARK,
+    PASSWORD,
+    DemoRefused,
+    build,
+    is_worked_on,
+    start_afresh,
+)
 from invoicing.models import Titre
+from invoicing.regimes import load_regimes
 from invoicing.roles import ROLES
 from members.models import User
 from tests.factories import IssuerFactory
@@ -149,6 +160,14 @@ def test_a_demonstration_where_somebody_worked_is_kept_beside(scratch):
     done = scratch.run("-c", PUT_AWAY)
     assert done.returncode == 0, done.stderr
     assert Path(done.stdout.strip()).is_file()
+
+
+def test_building_the_demonstration_is_no_work_of_somebody():
+    journal.record(actor=ACTOR, action=MARK, target="demo", summary="Base de démonstration")
+    load_regimes(actor=ACTOR)
+    assert not is_worked_on()
+    journal.record(actor="alix", action="import", target="essai", summary="Un import")
+    assert is_worked_on()
 
 
 PUT_AWAY = """
