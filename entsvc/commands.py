@@ -3,12 +3,13 @@
 import json
 import re
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from entsvc import school_year
 from entsvc.french import integer, plural
 from entsvc.importing import Finding, Importer, Option, Report, run_import
 from entsvc.journal import command_actor
@@ -35,6 +36,14 @@ def said_in_french(message: str) -> str:
         if match:
             return match.expand(french)
     return message
+
+
+def school_year_argument(text: str) -> int:
+    """Read the argument `--school-year`, 2024 for 2024-2025."""
+    try:
+        return school_year.parse(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
 
 
 class JsonCommand(BaseCommand):

@@ -1,27 +1,17 @@
 """Produce the papers of a school year, or go on with a production, and write its ZIP."""
 
-import argparse
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 
 from conventions import archive, productions
 from conventions.models import PaperKind, Production
-from entsvc import school_year
-from entsvc.commands import JsonCommand
+from entsvc.commands import JsonCommand, school_year_argument
 from entsvc.french import plural
 from entsvc.journal import command_actor
 from members.models import Issuer
-
-
-def year(text: str) -> int:
-    """Read the argument `--school-year`."""
-    try:
-        return school_year.parse(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 class Command(JsonCommand):
@@ -29,12 +19,12 @@ class Command(JsonCommand):
 
     help = "Produit les documents d'une année scolaire, ou poursuit une production."
 
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         """Declare a production to go on with, or what to start."""
         super().add_arguments(parser)
         parser.add_argument("--production", type=UUID, metavar="ID", help="Production à poursuivre.")
         parser.add_argument("--issuer", metavar="CODE", help="Émetteur d'une nouvelle production.")
-        parser.add_argument("--school-year", type=year, metavar="AAAA-AAAA")
+        parser.add_argument("--school-year", type=school_year_argument, metavar="AAAA-AAAA")
         parser.add_argument("--kind", choices=[kind.value for kind in PaperKind], help="Document.")
         parser.add_argument("--retry", action="store_true", help="Reprend aussi les échecs.")
         parser.add_argument("--zip", type=Path, metavar="FICHIER", help="Écrit le ZIP dans ce fichier.")

@@ -1,10 +1,11 @@
 """Compute the calls of a schedule for a school year."""
 
-import argparse
 from typing import Any
 
+from django.core.management.base import CommandParser
+
 from entsvc import school_year
-from entsvc.commands import JsonCommand
+from entsvc.commands import JsonCommand, school_year_argument
 from entsvc.french import euros, plural
 from entsvc.journal import command_actor
 from invoicing.calculation import compute_run
@@ -13,25 +14,21 @@ from tariffs.adoption import NotAdopted
 from tariffs.models import Schedule
 
 
-def year(text: str) -> int:
-    """Read the argument `--school-year`."""
-    try:
-        return school_year.parse(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
 class Command(JsonCommand):
     """Thin: the rules are in the engine, the assessment and `calculation`."""
 
     help = "Calcule les appels d'un barème pour une année scolaire."
 
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         """Declare the arguments of the contract."""
         super().add_arguments(parser)
         parser.add_argument("--schedule", required=True, metavar="CODE", help="Code du barème.")
         parser.add_argument(
-            "--school-year", required=True, type=year, metavar="AAAA-AAAA", help="Année scolaire."
+            "--school-year",
+            required=True,
+            type=school_year_argument,
+            metavar="AAAA-AAAA",
+            help="Année scolaire.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
