@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from conventions.models import Paper, Production, ProductionItem
 from entsvc import documents, school_year
+from entsvc.cells import neutral
 
 MANIFEST = "manifeste.csv"
 COLUMNS = (
@@ -25,7 +26,6 @@ COLUMNS = (
     "remarque",
 )
 DRAFT = "projet, non envoyé"
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def name_of(production: Production) -> str:
@@ -59,7 +59,7 @@ def stream(production: Production) -> Iterator[bytes]:
                     yield out.taken()
             elif not remark:
                 remark = "À produire encore."
-            writer.writerow(_safe(cell) for cell in _row(item, name, remark))
+            writer.writerow(neutral(cell) for cell in _row(item, name, remark))
         listed = manifest.getvalue().encode("utf-8-sig")
         archive.writestr(zipfile.ZipInfo(MANIFEST, made), listed, zipfile.ZIP_DEFLATED)
     yield out.taken()
@@ -120,11 +120,6 @@ def _row(item: ProductionItem, name: str, remark: str) -> list[str]:
         state,
         remark,
     ]
-
-
-def _safe(cell: str) -> str:
-    """Return text that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
 
 
 def _plain(text: str) -> str:

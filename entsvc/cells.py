@@ -1,15 +1,19 @@
-"""How the text of a cell becomes a date, a count or a code, or the refusal of its row."""
+"""How the text of a cell becomes a date, a count or a code, or the refusal of its row; and back."""
 
 import re
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
 LONGEST_COUNT = 9  # digits: what an integer column of every database holds
 # What a spreadsheet leaves of a long number: 2,17003E+13.
 ROUNDED = re.compile(r"[0-9]+([.,][0-9]+)?E\+?[0-9]+", re.IGNORECASE)
 YES = {"1", "oui", "o", "vrai", "true", "x"}
 NO = {"", "0", "non", "n", "faux", "false"}
+# What a spreadsheet would take for the start of a formula.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class RowError(Exception):
@@ -77,3 +81,9 @@ def parse_flag(column: str, text: str) -> bool:
     if word not in YES | NO:
         raise RowError(column, text, "Réponse attendue : oui ou non.")
     return word in YES
+
+
+def neutral(text: str) -> str:
+    """Return text that no spreadsheet takes for a formula, even once saved as CSV, nor refuses."""
+    text = ILLEGAL_CHARACTERS_RE.sub(" ", text)
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

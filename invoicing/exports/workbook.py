@@ -8,9 +8,10 @@ from typing import Any
 
 from openpyxl import Workbook
 from openpyxl.cell import Cell, WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
+
+from entsvc.cells import neutral
 
 A4 = 9
 HEADER_HEIGHT = 48  # points: three lines of a long heading
@@ -18,7 +19,6 @@ EUROS, WHOLE, DAY, TEXT = '#,##0.00 "€"', "#,##0", "dd/mm/yyyy", "@"
 HEADER_FONT = Font(name="Calibri", size=11, bold=True, color="FFFFFF")
 HEADER_FILL = PatternFill("solid", fgColor="1F3864")
 TOTAL_FONT = Font(name="Calibri", size=11, bold=True)
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,6 @@ def add_sheet(
                 for index, (c, letter) in enumerate(zip(columns, letters, strict=True))
             ]  # fmt: skip
         )
-
-
-def neutral(text: str) -> str:
-    """Return text that no spreadsheet takes for a formula, even once saved as CSV, nor refuses."""
-    text = ILLEGAL_CHARACTERS_RE.sub(" ", text)
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 def _header(sheet: Any, column: Column) -> Cell:

@@ -9,7 +9,7 @@ import pytest
 from openpyxl import load_workbook
 from openpyxl.utils import column_index_from_string
 
-from invoicing.exports.workbook import neutral
+from entsvc.cells import neutral
 from invoicing.exports.yearly_call import write_yearly_call
 from invoicing.models import Call, CallLine
 from members.models import Member, School
