@@ -9,7 +9,10 @@ from collections.abc import Iterable, Iterator
 
 from django.utils import timezone
 
-from conventions.models import Paper, Production, ProductionItem
+from conventions import on_file
+from conventions.models import Paper, PaperKind, Production, ProductionItem
+from conventions.papers import kept
+from conventions.productions import YEARLY
 from entsvc import documents, school_year
 from entsvc.cells import neutral
 
@@ -23,9 +26,14 @@ COLUMNS = (
     "SHA-256",
     "version du texte",
     "état",
+    "état de la convention",
     "remarque",
 )
-DRAFT = "projet, non envoyé"
+DRAFT = "projet"
+SIGNED_SINCE = "Reçu signé depuis : relancez la production pour l'avoir."
+SENT_SINCE = "Envoyé depuis : relancez la production pour avoir le document tel qu'il est conservé."
+TAKEN_BACK = "Repris depuis : ce document n'est plus celui de la convention."
+NO_SCAN = "Le document signé n'est pas conservé ici : déposez son scan dans la convention."
 
 
 def name_of(production: Production) -> str:
@@ -48,18 +56,19 @@ def stream(production: Production) -> Iterator[bytes]:
     made = timezone.localtime(production.at).timetuple()[:6]
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for item, name in _named(_items(production)):
-            remark = item.failure
+            missing = item.failure
             if item.document:
                 try:
                     content = documents.read(item.document)
                 except documents.CorruptDocument as error:
-                    remark = str(error)
+                    missing = str(error)
                 else:
                     archive.writestr(zipfile.ZipInfo(name, made), content)
                     yield out.taken()
-            elif not remark:
-                remark = "À produire encore."
-            writer.writerow(neutral(cell) for cell in _row(item, name, remark))
+            elif not missing:
+                missing = "À produire encore."
+            row = _missing_row(item, missing) if missing else _given_row(item, name, production.kind)
+            writer.writerow(neutral(cell) for cell in row)
         listed = manifest.getvalue().encode("utf-8-sig")
         archive.writestr(zipfile.ZipInfo(MANIFEST, made), listed, zipfile.ZIP_DEFLATED)
     yield out.taken()
@@ -86,7 +95,7 @@ class _Pipe(io.RawIOBase):
 def _items(production: Production) -> Iterable[ProductionItem]:
     rows = production.items.select_related(
         "convention__party", "convention__debtor", "amendment", "document", "paper", "text"
-    )
+    ).prefetch_related("convention__papers")
     return rows.order_by("convention__reference", "amendment__number", "pk").iterator(chunk_size=200)
 
 
@@ -103,23 +112,57 @@ def _named(items: Iterable[ProductionItem]) -> Iterator[tuple[ProductionItem, st
         yield item, f"{stem}.pdf" if rank == 1 else f"{stem}_{rank}.pdf"
 
 
-def _row(item: ProductionItem, name: str, remark: str) -> list[str]:
-    convention, stored = item.convention, item.document
-    kept = stored is not None and not remark
-    state = ""
-    if kept:
-        state = Paper.Role(item.paper.role).label.lower() if item.paper else DRAFT
+def _missing_row(item: ProductionItem, why: str) -> list[str]:
+    return [*_about(item), "", "", _text(item), "", _state_of_agreement(item), why]
+
+
+def _given_row(item: ProductionItem, name: str, kind: str) -> list[str]:
+    return [
+        *_about(item),
+        name,
+        item.document.sha256,
+        _text(item),
+        item.paper.role_in_words.lower() if item.paper else DRAFT,
+        _state_of_agreement(item),
+        _remark(item, kind),
+    ]
+
+
+def _remark(item: ProductionItem, kind: str) -> str:
+    """Say what the reader of a paper should know: another one holds now, or none was ever kept."""
+    if kind in YEARLY:
+        return ""
+    papers = [
+        paper
+        for paper in item.convention.papers.all()
+        if paper.kind == kind and paper.amendment_id == item.amendment_id
+    ]
+    holds = kept.holding(papers, (item.amendment or item.convention).status)
+    if holds == item.paper:
+        lacks = kind == PaperKind.AGREEMENT and on_file.lacks_scan(item.convention, papers)
+        return NO_SCAN if lacks else ""
+    if holds is None:
+        return TAKEN_BACK
+    return SIGNED_SINCE if holds.role == Paper.Role.SIGNED else SENT_SINCE
+
+
+def _about(item: ProductionItem) -> list[str]:
+    convention = item.convention
     return [
         convention.reference,
         str(item.amendment.number) if item.amendment else "",
         convention.party.name,
         convention.party.siret or convention.debtor.siret or "",
-        name if kept else "",
-        stored.sha256 if kept else "",
-        str(item.text) if item.text else "",
-        state,
-        remark,
     ]
+
+
+def _text(item: ProductionItem) -> str:
+    return str(item.text) if item.text else ""
+
+
+def _state_of_agreement(item: ProductionItem) -> str:
+    """Return the state of what the paper is about: the amendment, or the agreement itself."""
+    return (item.amendment or item.convention).get_status_display()
 
 
 def _plain(text: str) -> str:

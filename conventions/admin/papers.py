@@ -101,6 +101,9 @@ class PaperTextAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
             return self._preview(request, _unsaved(form)) or self._form_page(request, form)
         try:
             text = _save(form, request.user)
+        except texts.LossesToAccept as error:
+            form.ask_about(error)
+            return self._form_page(request, form)
         except texts.TextRefused as error:
             form.add_error(None, str(error))
             return self._form_page(request, form)
@@ -226,6 +229,7 @@ def _save(form, user) -> PaperText:
         note=found["note"],
         actor=user.get_username(),
         after=form.after(),
+        accepted=found["accepted"],
     )
 
 

@@ -1,22 +1,23 @@
 """The parts of a paper that our own templates draw: parties, tables and signatures."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from conventions.models import PaperKind
-from conventions.papers import values
+from conventions.models.papers import SIGNED_KINDS, PaperKind
+from conventions.papers import costs, lists, values
 from conventions.papers.placeholders import PLACEHOLDERS
 from conventions.papers.sources import Source
-from entsvc.french import amount_in_words, integer, plural
+from entsvc.french import amount_in_words, integer, lower_first, plural
 from members.counts import retained
 from members.models import Headcount, Member, School
 from tariffs import engine
 
-BLANK_ROWS, CHANGED_ROWS = 15, 5
+BLANK_ROWS, CHANGED_ROWS, LONG_ROWS = 15, 4, 24
 TO_FILL = "." * 40
 WITH_IEN = "Liste établie avec l'inspecteur ou l'inspectrice de l'Éducation nationale (IEN)"
 
@@ -95,32 +96,44 @@ def _payer(debtor: Member) -> dict[str, str]:
 
 
 def _schools(source: Source) -> SafeString:
-    """Draw the list of the year; a long one is a separate paper where the policy says so."""
-    limit = source.policy.annex_rows if source.policy else None
-    apart = limit is not None and len(source.schools) > limit
-    if apart and source.kind != PaperKind.ANNEX:
+    """Draw the list of the year; that of an agreement is another paper when it is too long for it."""
+    if source.blank:
+        return _blank_schools(source)
+    long = lists.is_too_long(source.policy, len(source.schools))
+    if long and source.kind == PaperKind.AGREEMENT:
         return format_html(
             '<p class="note">{}</p>',
-            f"{plural(len(source.schools), 'école')} : leur liste, établie avec l'inspecteur ou "
-            "l'inspectrice de l'Éducation nationale (IEN), fait l'objet d'un document distinct.",
+            f"{plural(len(source.schools), 'école')}, soit plus de {source.policy.annex_rows} : leur "
+            "liste, établie avec l'inspecteur ou l'inspectrice de l'Éducation nationale (IEN), fait "
+            "l'objet d'un document distinct, joint à celui-ci.",
         )
+    with_ien = long and source.kind in SIGNED_KINDS
+    return _school_table(source.schools, caption=WITH_IEN if with_ien else "")
+
+
+def _blank_schools(source: Source) -> SafeString:
+    """Draw empty rows; where an agreement has its list, a list apart is that of many schools."""
+    limit = source.policy.annex_rows if source.policy else None
+    if limit and source.kind == PaperKind.ANNEX:
+        return _school_table((), caption=f"{WITH_IEN}, au-delà de {limit} écoles", blank_rows=LONG_ROWS)
     note = f"Au-delà de {limit} écoles, la liste est établie à part, avec l'IEN." if limit else ""
-    return _school_table(
-        source.schools,
-        caption=WITH_IEN if apart else "",
-        blank_rows=(limit or BLANK_ROWS) if source.blank else 0,
-        note="" if not source.blank else note,
-    )
+    return _school_table((), blank_rows=limit or BLANK_ROWS, note=note)
 
 
 def _added(source: Source) -> SafeString:
-    blank_rows = CHANGED_ROWS if source.blank else 0
-    return _school_table(source.added, caption="Écoles ajoutées", blank_rows=blank_rows, legend=False)
+    return _changed(source, source.added, "Écoles ajoutées")
 
 
 def _removed(source: Source) -> SafeString:
+    return _changed(source, source.removed, "Écoles retirées")
+
+
+def _changed(source: Source, schools: tuple[School, ...], caption: str) -> SafeString:
+    """Draw the schools that an amendment adds or removes; nothing when there is none."""
+    if not schools and not source.blank:
+        return SafeString()
     blank_rows = CHANGED_ROWS if source.blank else 0
-    return _school_table(source.removed, caption="Écoles retirées", blank_rows=blank_rows, legend=False)
+    return _school_table(schools, caption=caption, blank_rows=blank_rows, legend=False)
 
 
 def _school_table(
@@ -136,7 +149,16 @@ def _school_table(
         for row in schools
     ]
     blank = list(range(1, blank_rows + 1))
-    return _rendered("ecoles", caption=caption, schools=rows, blank_rows=blank, note=note, legend=legend)
+    return _rendered(
+        "ecoles",
+        caption=caption,
+        schools=rows,
+        blank_rows=blank,
+        note=note,
+        with_level=blank_rows > 0 or any(row["level"] for row in rows),
+        with_commune=blank_rows > 0 or any(row["commune"] for row in rows),
+        legend=legend and bool(rows or blank),
+    )
 
 
 def _beneficiaries(source: Source) -> SafeString:
@@ -172,8 +194,9 @@ def _tariff(source: Source) -> SafeString:
 def _charge(charge: engine.Charge) -> dict[str, Any]:
     per, amount, words = f"par {charge.unit_label}", charge.unit_price, ""
     if charge.model == engine.ALLOCATION:
-        per = f"une fois pour tous, à répartir ({charge.unit_plural})"
-        amount, words = charge.pool, "dépense de l'année" if charge.pool is None else ""
+        per, amount = f"une fois pour tous, à répartir ({charge.unit_plural})", charge.pool
+        if amount is None:
+            per, words = f"à répartir entre les membres ({charge.unit_plural})", "dépense de l'année"
     if charge.subscription:
         per += " (option)"
     bands = [
@@ -188,27 +211,26 @@ def _cost(source: Source) -> SafeString:
     words = ""
     if cost.total is not None and cost.total >= 0:
         words = amount_in_words(cost.total)
-    lines = [
-        {"label": line.label, "formula": line.formula, "amount": line.amount} for line in cost.lines
-    ]
-    if not lines:
-        lines = [
-            {"label": charge.label, "formula": TO_FILL, "amount": None}
-            for charge in cost.charges
-            if not charge.subscription
-        ] or [{"label": TO_FILL, "formula": TO_FILL, "amount": None}]
-    return _rendered("calcul", lines=lines, total=cost.total, total_words=words)
+    lines = cost.lines or [_line_to_fill(charge) for charge in cost.charges]
+    return _rendered(
+        "calcul",
+        lines=lines or [costs.CostLine(TO_FILL, TO_FILL, None)],
+        total=cost.total,
+        total_words=words,
+        remark=cost.remark,
+    )
+
+
+def _line_to_fill(charge: engine.Charge) -> costs.CostLine:
+    line = costs.open_line(charge)
+    return replace(line, label=f"{line.label} (option)") if costs.is_option(charge) else line
 
 
 def _communes(source: Source) -> SafeString:
-    rows = []
-    if source.amendment is not None:
-        changes = source.amendment.communes.select_related("commune").order_by("commune__name")
-        rows = [
-            {"name": str(row.commune), "change": row.get_change_display()[:1].lower()
-             + row.get_change_display()[1:]}
-            for row in changes
-        ]  # fmt: skip
+    rows = [
+        {"name": str(row.commune), "change": lower_first(row.get_change_display())}
+        for row in source.moves
+    ]
     amendment = source.amendment
     return _rendered(
         "communes",

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from conventions.models import PaperKind, PaperText
-from conventions.papers import texts
+from conventions.papers import losses, texts
 from conventions.policies import POLICIES
 
 FOLDER = settings.BASE_DIR / "fixtures" / "textes"
@@ -90,6 +90,7 @@ def _write(default: DefaultText) -> None:
             body=default.body,
             actor=AUTHOR,
             note=NEW_EDITION if known else "",
+            accepted=losses.CODES,
         )
     except ValidationError as error:
         name = f"{default.policy or 'commun'}.{default.kind}"

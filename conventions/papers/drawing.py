@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from conventions.models import Amendment, Convention, PaperText
+from conventions.models import Amendment, Convention, PaperKind, PaperText
 from conventions.papers import blocks, markdown, placeholders, texts, values
 from conventions.papers.sources import PaperRefused, Source, of_agreement, of_blank
 from conventions.policies import POLICIES, Policy
@@ -100,7 +100,7 @@ def draw_text(text: PaperText, source: Source, *, draft: bool) -> Drawn:
 
 def _document(text: PaperText, source: Source, known: values.Values, *, draft: bool) -> dict[str, Any]:
     return {
-        "kind": source.kind,
+        "kind": PaperKind(source.kind).label,
         "title": markdown.fill(text.title, known),
         "reference": _reference(source),
         "year": school_year.label(source.year) if source.year is not None else "",

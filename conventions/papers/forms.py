@@ -1,5 +1,6 @@
 """The forms of the staff pages of papers."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -12,9 +13,9 @@ from unfold.widgets import (
 )
 
 from conventions.models import Amendment, Convention, Paper, PaperKind, PaperText
-from conventions.papers import placeholders, texts
-from conventions.policies import POLICIES
-from entsvc import school_year
+from conventions.papers import losses, placeholders, texts
+from conventions.policies import POLICIES, years_beyond
+from entsvc.fields import SchoolYearFormField
 from entsvc.scans import PdfField
 from members.models import Issuer
 from tariffs.models import Schedule
@@ -36,25 +37,11 @@ def _labels(kinds: tuple[PaperKind, ...]) -> list[tuple[str, str]]:
     return [(kind.value, kind.label) for kind in kinds]
 
 
-class SchoolYearChoice(forms.CharField):
-    """A school year as people write it, 2024-2025."""
-
-    def to_python(self, value: Any) -> int | None:
-        """Return the first year of it."""
-        text = super().to_python(value)
-        if not text:
-            return None
-        try:
-            return school_year.parse(text)
-        except ValueError as error:
-            raise forms.ValidationError(str(error)) from error
-
-
 class ProduceForm(forms.Form):
     """Which paper to produce, for which year, about which amendment."""
 
     kind = forms.ChoiceField(label="Document", choices=_labels(PRODUCED), widget=UnfoldAdminSelectWidget)
-    school_year = SchoolYearChoice(
+    school_year = SchoolYearFormField(
         label="Année scolaire",
         required=False,
         widget=UnfoldAdminTextInputWidget,
@@ -125,7 +112,7 @@ class BlankForm(forms.Form):
         widget=UnfoldAdminSelectWidget,
         empty_label="Aucun",
     )
-    school_year = SchoolYearChoice(
+    school_year = SchoolYearFormField(
         label="Année scolaire", required=False, widget=UnfoldAdminTextInputWidget
     )
 
@@ -137,8 +124,11 @@ class BlankForm(forms.Form):
         ).order_by("code")
 
     def clean(self) -> dict[str, Any]:
-        """Refuse the tariff of another issuer."""
+        """Refuse the tariff of another issuer, and a year that the text does not cover."""
         found = super().clean()
+        year, policy = found.get("school_year"), found.get("policy")
+        if policy and year is not None and (beyond := years_beyond(policy, year, year)):
+            self.add_error("school_year", beyond)
         schedule, issuer = found.get("schedule"), found.get("issuer")
         if schedule and issuer and schedule.issuer_id != issuer.pk:
             self.add_error("schedule", "Ce barème est celui d'un autre émetteur.")
@@ -146,7 +136,12 @@ class BlankForm(forms.Form):
 
 
 class TextForm(forms.Form):
-    """The next version of a text; `seen` is what its author started from."""
+    """The next version of a text; `seen` is what its author started from.
+
+    `lost` are the facts it would lose, to be accepted one by one; none until saving found some.
+    """
+
+    lost: Sequence[losses.Loss] = ()
 
     kind = forms.ChoiceField(label="Document", choices=PaperKind.choices, widget=UnfoldAdminSelectWidget)
     policy = forms.ChoiceField(
@@ -175,6 +170,11 @@ class TextForm(forms.Form):
     note = forms.CharField(
         label="Ce qui change", max_length=200, required=False, widget=UnfoldAdminTextInputWidget
     )
+    accepted = forms.MultipleChoiceField(
+        required=False,
+        choices=[(code, code) for code in losses.CODES],
+        widget=forms.MultipleHiddenInput,
+    )
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, issuers: QuerySet[Issuer], shared: bool, **kwargs: Any) -> None:
@@ -194,6 +194,11 @@ class TextForm(forms.Form):
         """Refuse an unknown placeholder."""
         placeholders.check(self.cleaned_data["body"])
         return self.cleaned_data["body"]
+
+    def ask_about(self, refused: texts.LossesToAccept) -> None:
+        """Show a box to tick for each fact that the text would lose."""
+        self.lost = refused.losses
+        self.add_error(None, str(refused))
 
     def after(self) -> int:
         """Return the version its author had in front of him, 0 when it is that of something else."""

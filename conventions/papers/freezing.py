@@ -1,12 +1,14 @@
 """What is kept of a paper for ever: what was sent to be signed, what came back, what proves it."""
 
 import re
+from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Max
 
 from conventions.models import Amendment, Convention, Paper, PaperKind, PaperText
-from conventions.papers import drawing
+from conventions.papers import drawing, kept, lists
+from conventions.policies import POLICIES
+from conventions.school_lists import enrolled
 from entsvc import documents, journal, school_year
 from entsvc.french import lower_first
 from entsvc.models import StoredDocument
@@ -23,10 +25,12 @@ def freeze(
     *,
     actor: str,
     year: int | None = None,
+    since: datetime | None = None,
 ) -> Paper:
     """Draw a paper for good, keep its bytes and the version of its text, and return it.
 
-    A later text or fact changes nothing in it. Asked twice with nothing changed, the same paper answers.
+    A later text or fact changes nothing in it. Asked twice with nothing changed, the same paper answers,
+    unless it was kept before `since`.
     Raises NoText and PaperRefused (French messages) as `drawing.draw` does, and keeps nothing then.
     """
     drawn = drawing.drawn(kind, convention, amendment, year=year, draft=False)
@@ -39,7 +43,22 @@ def freeze(
         text=drawn.text,
         name=file_name(kind, convention, amendment, drawn.source.year),
         actor=actor,
+        since=since,
     )
+
+
+def freeze_to_sign(convention: Convention, *, actor: str) -> list[Paper]:
+    """Freeze all that is sent with an agreement: itself, and its list of schools where it is apart.
+
+    Raises as `freeze` does.
+    """
+    agreement = freeze(PaperKind.AGREEMENT, convention, actor=actor)
+    policy = POLICIES.get(convention.policy)
+    schools = len(enrolled(convention, convention.first_year))
+    if not lists.has_own_paper(policy, agreement.text.body, schools):
+        return [agreement]
+    # Kept anew even like a former one: what was sent before the agreement no longer goes with it.
+    return [agreement, freeze(PaperKind.ANNEX, convention, actor=actor, since=agreement.at)]
 
 
 def receive(
@@ -72,11 +91,8 @@ def receive(
 def is_outdated(pdf: CheckedPdf, convention: Convention, amendment: Amendment | None, kind: str) -> bool:
     """Tell whether a signed paper was received before the last sending: it signs another list."""
     papers = Paper.objects.filter(convention=convention, amendment=amendment, kind=kind)
-    sent = papers.filter(role=Paper.Role.SENT).aggregate(last=Max("at"))["last"]
-    if sent is None:
-        return False
-    earlier = papers.filter(role=Paper.Role.SIGNED, document__sha256=pdf.sha256, at__lt=sent)
-    return earlier.exists()
+    before, _ = kept.received(papers.select_related("document").order_by("at", "pk"))
+    return any(paper.document.sha256 == pdf.sha256 for paper in before)
 
 
 def _keep(
@@ -89,6 +105,7 @@ def _keep(
     text: PaperText | None,
     name: str,
     actor: str,
+    since: datetime | None = None,
 ) -> Paper:
     document = documents.store(content, content_type=PDF, suffix=".pdf")
     with transaction.atomic():
@@ -97,7 +114,8 @@ def _keep(
         # Only the latest: sent again after another, the same bytes are the latest again.
         papers = Paper.objects.filter(convention=convention, amendment=amendment, kind=kind, role=role)
         latest = papers.order_by("-at", "-pk").first()
-        if latest and (latest.document_id, latest.text_id) == (document.pk, text and text.pk):
+        is_recent = latest and (since is None or latest.at >= since)
+        if is_recent and (latest.document_id, latest.text_id) == (document.pk, text and text.pk):
             return latest
         paper = Paper.objects.create(
             convention=convention,

@@ -16,7 +16,7 @@ from conventions.papers import drawing, freezing
 from conventions.papers.forms import BlankForm, DepositForm, ProduceForm
 from conventions.papers.sources import PaperRefused
 from conventions.papers.texts import NoText
-from conventions.policies import POLICIES
+from conventions.policies import POLICIES, years_beyond
 from conventions.scoped_pages import require
 from entsvc import school_year
 from entsvc.documents import CorruptDocument
@@ -26,6 +26,8 @@ from members.models import Issuer
 from tariffs.models import Schedule
 
 REFUSALS = (NoText, PaperRefused, CorruptDocument)
+# What a paper reads of its agreement.
+READ = ("schedule__issuer", "party__representative", "debtor", "act", "committee_act", "conditions__act")
 
 
 def papers_context(convention: Convention, user: Any) -> dict[str, Any]:
@@ -59,8 +61,8 @@ def paper_file(request: HttpRequest, pk: str) -> HttpResponse:
 def draft_file(request: HttpRequest, pk: int, kind: str) -> HttpResponse:
     """Give the draft of a paper, marked PROJET; `?annee=2024-2025` and `?avenant=` narrow it."""
     require(request, "conventions.view_convention")
-    convention = _convention(request, pk)
-    amendment = _amendment(request, convention)
+    amendment = _amendment(request, pk)
+    convention = amendment.convention if amendment else _convention(request, pk)
     kind = _kind(kind)
     year = _year(request)
     try:
@@ -176,6 +178,8 @@ def blank_file(request: HttpRequest, issuer: str, policy: str, kind: str) -> Htt
     if code := request.GET.get("bareme"):
         schedule = get_object_or_404(Schedule, issuer=found, code=code)
     kind, year = _kind(kind), _year(request)
+    if year is not None and (beyond := years_beyond(policy, year, year)):
+        raise Http404(beyond)
     try:
         content = drawing.draw_blank(kind, policy, found, schedule=schedule, year=year)
     except REFUSALS as error:
@@ -212,19 +216,20 @@ def _answer(
 
 
 def _convention(request: HttpRequest, pk: int) -> Convention:
-    rows = Convention.objects.select_related(
-        "schedule__issuer", "party__representative", "debtor", "act", "committee_act", "conditions__act"
-    )
+    rows = Convention.objects.select_related(*READ)
     return get_object_or_404(visible(rows, request.user), pk=pk)
 
 
-def _amendment(request: HttpRequest, convention: Convention) -> Amendment | None:
+def _amendment(request: HttpRequest, pk: int) -> Amendment | None:
+    """Return the amendment asked for, with its agreement; None when none is."""
     key = request.GET.get("avenant", "")
     if not key:
         return None
     if not key.isdecimal():
         raise Http404("Avenant inconnu.")
-    return get_object_or_404(convention.amendments, pk=key)
+    read = ("new_party", "new_debtor", "act", *(f"convention__{name}" for name in READ))
+    rows = visible(Amendment.objects.select_related(*read), request.user)
+    return get_object_or_404(rows, pk=key, convention=pk)
 
 
 def _kind(kind: str) -> str:

@@ -1,23 +1,20 @@
 """All that a paper reads of an agreement, of an amendment or of a blank form, read once."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
 
 from django.db.models import Q
 from django.utils import timezone
 
-from conventions import conditions, estimates
-from conventions.models import Amendment, Conditions, Convention, PaperKind
+from conventions import conditions
+from conventions.models import AmendedCommune, Amendment, Conditions, Convention, PaperKind
+from conventions.papers import costs
+from conventions.papers.costs import Cost
 from conventions.policies import POLICIES, Policy
 from conventions.school_lists import communes_of, covers, enrolled, in_reading_order
 from entsvc import school_year
-from entsvc.french import plural, price
 from members.models import Issuer, Member, School, Signatory
-from tariffs import engine
-from tariffs.adoption import NotAdopted, adopted, charges_of
-from tariffs.models import Adoption, Schedule
+from tariffs.models import Schedule
 
 
 class PaperRefused(Exception):
@@ -25,29 +22,11 @@ class PaperRefused(Exception):
 
 
 @dataclass(frozen=True)
-class CostLine:
-    """What a charge comes to: its words, how it is counted, its amount in euros."""
-
-    label: str
-    formula: str
-    amount: Decimal
-
-
-@dataclass(frozen=True)
-class Cost:
-    """The tariff of a year and what the agreement alone costs with it; no `total` while it is unsure."""
-
-    charges: tuple[engine.Charge, ...] = ()
-    adoption: Adoption | None = None
-    lines: tuple[CostLine, ...] = ()
-    total: Decimal | None = None
-
-
-@dataclass(frozen=True)
 class Source:
     """What a paper is drawn from; no `convention` in a blank form.
 
-    `schools` is the list of the year, or the whole list that the amendment asks for.
+    `schools` is the list of the year, or the whole list that the amendment asks for; `moves` the
+    communes that it makes join or leave the RPI.
     """
 
     kind: str
@@ -62,6 +41,7 @@ class Source:
     added: tuple[School, ...] = ()
     removed: tuple[School, ...] = ()
     communes: tuple[Member, ...] = ()
+    moves: tuple[AmendedCommune, ...] = ()
     cost: Cost = field(default_factory=Cost)
     latest_conditions: Conditions | None = None
 
@@ -123,7 +103,8 @@ def of_agreement(
         added=added,
         removed=removed,
         communes=tuple(communes_of(convention.party, year)) if rpi else (),
-        cost=_cost(convention, policy, year, schools),
+        moves=_moves(amendment) if amendment else (),
+        cost=costs.of_agreement(convention, policy, year, schools),
         latest_conditions=conditions.current(issuer) if policy and policy.conditions else None,
     )
 
@@ -139,7 +120,7 @@ def of_blank(
 ) -> Source:
     """Read what a blank form may print: the issuer, the policy, and the tariff of a year given."""
     on = on or timezone.localdate()
-    cost = _tariff(schedule, year) if schedule and year is not None else Cost()
+    cost = costs.of_tariff(schedule, year) if schedule and year is not None else Cost()
     return Source(
         kind=kind,
         issuer=issuer,
@@ -157,6 +138,10 @@ def signatory_of(issuer: Issuer, on: date) -> Signatory | None:
     in_office = Q(valid_to__isnull=True) | Q(valid_to__gte=on)
     rows = Signatory.objects.filter(in_office, issuer=issuer, valid_from__lte=on)
     return rows.order_by("-valid_from", "-pk").first()
+
+
+def _moves(amendment: Amendment) -> tuple[AmendedCommune, ...]:
+    return tuple(amendment.communes.select_related("commune").order_by("commune__name"))
 
 
 def _default_year(kind: str, convention: Convention, on: date) -> int:
@@ -186,42 +171,3 @@ def _schools(
     current = enrolled(convention, year)
     added = tuple(school for school in wanted if school not in current)
     return wanted, added, tuple(school for school in current if school not in wanted)
-
-
-def _cost(convention: Convention, policy: Policy | None, year: int, schools: tuple[School, ...]) -> Cost:
-    if policy and not policy.bills:
-        return Cost()
-    cost = _tariff(convention.schedule, year)
-    if cost.adoption is None:
-        return cost
-    found = estimates.estimate(convention, year, list(schools))
-    lines = tuple(_by_charge(cost.charges, found.lines))
-    sure = found.complete and bool(lines)
-    return Cost(cost.charges, cost.adoption, lines if sure else (), found.total if sure else None)
-
-
-def _tariff(schedule: Schedule, year: int) -> Cost:
-    try:
-        adoption = adopted(schedule, year)
-    except NotAdopted:
-        return Cost()
-    return Cost(charges_of(adoption.version), adoption)
-
-
-def _by_charge(charges: tuple[engine.Charge, ...], lines: Iterable[engine.Line]) -> list[CostLine]:
-    """Sum lines by charge, with the formula where one price holds: « 3 écoles × 45,00 € »."""
-    units = {charge.code: (charge.unit_label, charge.unit_plural) for charge in charges}
-    groups: dict[tuple[str, str], list[engine.Line]] = {}
-    for line in lines:
-        groups.setdefault((line.charge, line.charge_label), []).append(line)
-    found = []
-    for (code, label), group in groups.items():
-        quantity = sum(line.quantity for line in group)
-        formula = plural(quantity, *units.get(code, (group[0].unit, "")))
-        prices = {line.unit_price for line in group}
-        if prices == {None}:
-            formula = group[0].explanation.rpartition("=")[0].strip() or group[0].explanation
-        elif len(prices) == 1:
-            formula += f" × {price(group[0].unit_price)}"
-        found.append(CostLine(label, formula, sum((line.amount for line in group), Decimal("0.00"))))
-    return found

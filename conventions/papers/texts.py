@@ -1,10 +1,13 @@
 """Which version of a text a paper is drawn from, and how the next version is written."""
 
+from collections.abc import Collection
+
 from django.db import IntegrityError, transaction
 from django.db.models import Max, Q
 
 from conventions.models import Convention, PaperKind, PaperText
 from conventions.papers import placeholders
+from conventions.papers.losses import Loss, losses
 from conventions.policies import POLICIES
 from entsvc import journal
 from entsvc.french import lower_first
@@ -22,6 +25,18 @@ class NoText(Exception):
 
 class TextRefused(Exception):
     """The version can't be kept; the message says why."""
+
+
+class LossesToAccept(TextRefused):
+    """The version lacks facts that the one in force states, and its author has not said he wants it."""
+
+    def __init__(self, losses: list[Loss]) -> None:
+        self.losses = losses
+        super().__init__(
+            "Rien n'est enregistré : ce texte ne dit plus ce que dit la version en usage "
+            f"({' ; '.join(loss.words for loss in losses)}). Remettez ces champs, ou cochez chaque "
+            "perte voulue, puis enregistrez de nouveau."
+        )
 
 
 def text_for(
@@ -60,11 +75,14 @@ def save_version(
     issuer: Issuer | None = None,
     note: str = "",
     after: int | None = None,
+    accepted: Collection[str] = (),
 ) -> PaperText:
     """Add the next version of a text and return it.
 
     `after` is the version its author had in front of him, 0 for none: when another one came meanwhile,
-    it is refused. Raises TextRefused (French message), and ValidationError for an unknown placeholder.
+    it is refused. `accepted` are the codes of the facts it may lose (`losses.TO_KEEP`). Raises
+    TextRefused and, for another loss, LossesToAccept (French messages), and ValidationError for an
+    unknown placeholder.
     """
     title, body = title.strip(), _lines(body)
     placeholders.check_title(title)
@@ -76,6 +94,9 @@ def save_version(
             raise TextRefused(_at_once(latest))
         if latest and (latest.title, latest.body) == (title, body):
             raise TextRefused("Ce texte est le même que la version en usage : rien n'est à enregistrer.")
+        lost = _lost(kind, policy, issuer, f"{title}\n{body}")
+        if not {loss.code for loss in lost} <= set(accepted):
+            raise LossesToAccept(lost)
         text = PaperText(
             kind=kind,
             policy=policy,
@@ -96,7 +117,13 @@ def save_version(
             action="texte-de-document",
             target=text,
             summary=f"{text.get_kind_display()} : {lower_first(str(text))}",
-            data={"kind": kind, "policy": policy, "version": text.version, "note": text.note},
+            data={
+                "kind": kind,
+                "policy": policy,
+                "version": text.version,
+                "note": text.note,
+                "lost": [loss.code for loss in lost],
+            },
         )
     return text
 
@@ -108,11 +135,13 @@ def latest_of(kind: str, policy: str, issuer: Issuer | None) -> PaperText | None
 
 
 def previous(text: PaperText) -> PaperText | None:
-    """Return the version that a version replaced."""
-    rows = PaperText.objects.filter(
-        kind=text.kind, policy=text.policy, issuer=text.issuer_id, version__lt=text.version
-    )
-    return rows.order_by("-version").first()
+    """Return the version that a version replaced: an issuer's first one replaced that of everyone."""
+    rows = PaperText.objects.filter(kind=text.kind, policy=text.policy)
+    own = rows.filter(issuer=text.issuer_id, version__lt=text.version).order_by("-version").first()
+    if own or text.issuer_id is None:
+        return own
+    shared = rows.filter(issuer=None, created_at__lte=text.created_at)
+    return shared.order_by("-version").first()
 
 
 def in_use() -> list[int]:
@@ -123,6 +152,15 @@ def in_use() -> list[int]:
     keys = {(row["kind"], row["policy"], row["issuer"], row["last"]) for row in latest}
     rows = PaperText.objects.order_by("pk").values_list("pk", "kind", "policy", "issuer", "version")
     return [pk for pk, *key in rows if tuple(key) in keys]
+
+
+def _lost(kind: str, policy: str, issuer: Issuer | None, wanted: str) -> list[Loss]:
+    """Compare a text with the one it would take the place of, perhaps one for all issuers."""
+    try:
+        now = text_for(policy, kind, issuer)
+    except NoText:
+        return []
+    return losses(kind, f"{now.title}\n{now.body}", wanted)
 
 
 def _rank(text: PaperText) -> tuple[bool, bool, int]:

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from conventions.amendments import Window
-from conventions.models import AmendedCommune, Amendment, Conditions, Convention
+from conventions.models import AmendedCommune, Conditions, Convention
 from conventions.papers.placeholders import PLACEHOLDERS
 from conventions.papers.sources import PaperRefused, Source
 from conventions.policies import Policy
@@ -23,6 +23,7 @@ from entsvc.french import (
     siret_grouped,
 )
 from members.models import Act, Issuer, Member, School, Signatory
+from members.naming import after_de, with_article
 from tariffs import engine
 
 Values = dict[str, str]
@@ -110,7 +111,7 @@ def signatory_name(signatory: Signatory | None) -> str:
 def _issuer(source: Source) -> Values:
     issuer, signatory = source.issuer, source.signatory
     return {
-        "emetteur": issuer.name,
+        **_named("emetteur", issuer.name),
         "emetteur_siret": siret_grouped(issuer.siret),
         "emetteur_adresse": address_of(issuer),
         "emetteur_ville": town_of(issuer),
@@ -149,7 +150,7 @@ def _party(source: Source) -> Values:
     if party.kind == Member.Kind.RPI and party.representative:
         assembly = KINDS.get(party.representative.kind, ("", "", ""))[2]
     return {
-        "membre": party.name,
+        **_named("membre", party.name),
         "membre_type": kind,
         "membre_siret": siret_grouped(party.siret or ""),
         "membre_adresse": address_of(party),
@@ -160,7 +161,7 @@ def _party(source: Source) -> Values:
         "representant": party.representative.name if party.representative else "",
         "forme_juridique": party.legal_form,
         "communes_rpi": and_list(commune.name for commune in source.communes) if source.communes else "",
-        "payeur": debtor.name,
+        **_named("payeur", debtor.name),
         "payeur_siret": siret_grouped(debtor.siret or ""),
         "payeur_adresse": address_of(debtor),
     }
@@ -243,14 +244,23 @@ def _amendment(source: Source) -> Values:
         "avenant_decision": amendment.ruling,
         "avenant_deliberation": name_of(amendment.act),
         "ecoles_ajoutees": _school_list(source.added),
-        "ecoles_ajoutees_nombre": plural(len(source.added), "école"),
+        "ecoles_ajoutees_nombre": _changed(source.added),
         "ecoles_retirees": _school_list(source.removed),
-        "ecoles_retirees_nombre": plural(len(source.removed), "école"),
-        "communes_ajoutees": _communes(amendment, AmendedCommune.Change.JOINS),
-        "communes_retirees": _communes(amendment, AmendedCommune.Change.LEAVES),
+        "ecoles_retirees_nombre": _changed(source.removed),
+        "communes_ajoutees": _communes(source, AmendedCommune.Change.JOINS),
+        "communes_retirees": _communes(source, AmendedCommune.Change.LEAVES),
         "nouveau_signataire": amendment.new_party.name if amendment.new_party else "",
         "nouveau_payeur": amendment.new_debtor.name if amendment.new_debtor else "",
     }
+
+
+def _named(who: str, name: str) -> Values:
+    """Give a name as it stands alone, and as a sentence takes it."""
+    return {who: name, f"{who}_le": with_article(name), f"{who}_de": after_de(name)}
+
+
+def _changed(schools: tuple[School, ...]) -> str:
+    return plural(len(schools), "école") if schools else f"{NONE} école"
 
 
 def _unit_price(charges: tuple[engine.Charge, ...]) -> Values:
@@ -282,9 +292,8 @@ def _school_list(schools: tuple[School, ...]) -> str:
     )
 
 
-def _communes(amendment: Amendment, change: str) -> str:
-    rows = amendment.communes.select_related("commune").order_by("commune__name")
-    return and_list(str(row.commune) for row in rows if row.change == change)
+def _communes(source: Source, change: str) -> str:
+    return and_list(str(row.commune) for row in source.moves if row.change == change)
 
 
 def _conditions(name: str, conditions: Conditions | None) -> Values:

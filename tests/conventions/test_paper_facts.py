@@ -49,6 +49,11 @@ CHARTER = {
         "deux personnes", "salaires, charges et déplacements", "budget mutualisé",
         "chef de projet", "création des comptes", "redevances",
     ),
+    "2014 art. 4.2 premier degré": (
+        "dépense constatée", "payées à ses fournisseurs", "les subventions reçues en sont retirés",
+        "les dépenses des collèges n'y entrent pas", "proportionnelle à ses élèves",
+        "constat de rentrée", "au centime près", "commencée est due entière", "hors du champ de la tva",
+    ),
     "2014 art. 4.3 collèges": (
         "6,00 €", "409,40 €", "2 000,00 €", "187,62 €", "247,30 €", "315,50 €", "366,70 €",
         "434,40 €", "de 1 à 200", "de 900 à 1 100", "plus d'une heure", "marchés du syndicat", "FEDER",

@@ -9,7 +9,9 @@ from django.urls import reverse
 from conventions.models import Paper, PaperText
 from conventions.papers import freezing, texts
 from conventions.papers.defaults import load_default_texts
+from conventions.papers.losses import CODES
 from conventions.papers.pages import papers_context
+from entsvc.models import JournalEntry
 from tests.conventions.paper_world import POLICY, a_partnership, an_amendment
 from tests.conventions.world import account
 from tests.entsvc.test_scans import a_pdf
@@ -89,7 +91,7 @@ def test_a_draft_of_each_paper_is_to_be_saved(client, convention):
 
 def test_a_draft_costs_few_queries(client, convention, django_assert_max_num_queries):
     account(client, "lecture", issuer_of(convention))
-    with django_assert_max_num_queries(30):
+    with django_assert_max_num_queries(18):
         client.get(reverse("conventions:draft", args=[convention.pk, "convention"]))
 
 
@@ -112,6 +114,39 @@ def test_blank_forms_are_chosen_then_saved(client, convention):
     assert client.get(wrong).status_code == 404
     unknown = reverse("conventions:blank-paper", args=[issuer.code, "autre", "convention"])
     assert client.get(unknown).status_code == 404
+
+
+def test_a_blank_form_bears_no_year_that_its_text_does_not_cover(client, convention):
+    issuer = issuer_of(convention)
+    account(client, "lecture", issuer)
+    asked = {"issuer": issuer.pk, "policy": POLICY, "kind": "convention", "school_year": "2022-2023"}
+    shown = client.get(reverse("conventions:blank-papers"), asked, follow=True).content.decode()
+    assert "ne couvre que 2024-2025" in shown
+    address = reverse("conventions:blank-paper", args=[issuer.code, POLICY, "convention"])
+    assert client.get(address, {"annee": "2022-2023"}).status_code == 404
+
+
+@pytest.mark.parametrize("page", ["blank-papers", "produce-paper", "deposit-paper"])
+def test_the_pages_of_papers_ask_few_questions(client, convention, page, django_assert_max_num_queries):
+    account(client, "gestionnaire", issuer_of(convention))
+    address = reverse(f"conventions:{page}", args=[] if page == "blank-papers" else [convention.pk])
+    client.get(address)
+    with django_assert_max_num_queries(15):
+        assert client.get(address).status_code == 200
+
+
+def test_the_pages_of_texts_ask_few_questions(client, convention, django_assert_max_num_queries):
+    account(client, "gestionnaire", issuer_of(convention))
+    text = PaperText.objects.order_by("pk").first()
+    for address in (
+        reverse("admin:conventions_papertext_changelist"),
+        reverse("admin:conventions_papertext_change", args=[text.pk]),
+        reverse("admin:conventions_papertext_add") + f"?depuis={text.pk}",
+        reverse("admin:conventions_papertext_differences", args=[text.pk]),
+    ):
+        client.get(address)
+        with django_assert_max_num_queries(20):
+            assert client.get(address).status_code == 200
 
 
 def test_a_certificate_is_produced_by_post_and_by_who_may(client, convention):
@@ -175,8 +210,9 @@ def test_texts_in_use_are_listed_and_all_versions_on_demand(client, convention):
     account(client, "gestionnaire", issuer_of(convention))
     old = texts.text_for(POLICY, "convention")
     new = texts.save_version(
-        kind=old.kind, policy=old.policy, title=old.title, body="Plus court.", actor="alix", note="court"
-    )
+        kind=old.kind, policy=old.policy, title=old.title, body="Plus court.", note="court",
+        actor="alix", accepted=CODES,
+    )  # fmt: skip
     page = client.get(LIST, {"q": "Plus court"}).content.decode()
     assert f"{LIST}{new.pk}/change/" in page
     page = client.get(LIST, {"policy__exact": POLICY}).content.decode()
@@ -204,7 +240,7 @@ def test_a_gestionnaire_writes_for_its_issuers_and_never_for_all(client, convent
     for issuer in ("", other.pk):
         assert client.post(ADD, a_form(text, issuer=issuer, body="Autre.")).status_code == 200
     assert PaperText.objects.count() == before
-    form = a_form(text, issuer=mine.pk, body="Le mien, pour {membre}.")
+    form = a_form(text, issuer=mine.pk, body="Le mien, pour {membre}.", accepted=CODES)
     assert client.post(ADD, form).status_code == 302
     written = texts.text_for(convention, "convention")
     assert (written.issuer, written.version, written.created_by) == (mine, 1, "gestionnaire")
@@ -223,6 +259,29 @@ def test_an_unknown_placeholder_is_told_beside_the_text_and_nothing_is_lost(clie
     assert "{{" not in page
 
 
+def test_a_text_that_loses_a_fact_is_saved_once_each_loss_is_ticked(client, convention):
+    account(client, "gestionnaire", issuer_of(convention))
+    text = texts.text_for(POLICY, "convention")
+    shorter = text.body.replace("{tableau_ecoles}", "").replace("{signatures}", "")
+    form = a_form(text, issuer=issuer_of(convention).pk, body=shorter)
+    before = PaperText.objects.count()
+
+    page = client.post(ADD, form).content.decode()
+    assert "Rien n&#x27;est enregistré" in page
+    for words in ("la liste des écoles – {tableau_ecoles}", "le cadre de signature – {signatures}"):
+        assert f"> {words}</label>" in page
+    page = client.post(ADD, form | {"accepted": ["ecoles"]}).content.decode()
+    assert 'value="ecoles" checked' in page
+    assert 'value="signatures">' in page
+    assert is_a_file(client.post(ADD, form | {"apercu": "1"}))
+    assert PaperText.objects.count() == before
+
+    assert client.post(ADD, form | {"accepted": ["ecoles", "signatures"]}).status_code == 302
+    assert "{signatures}" not in texts.text_for(convention, "convention").body
+    entry = JournalEntry.objects.filter(action="texte-de-document").latest("pk")
+    assert entry.data["lost"] == ["ecoles", "signatures"]
+
+
 def test_a_preview_saves_nothing(client, convention):
     account(client, "gestionnaire", issuer_of(convention))
     text = texts.text_for(POLICY, "convention")
@@ -237,7 +296,8 @@ def test_an_administrator_writes_the_texts_of_all(admin_client):
     load_default_texts()
     text = texts.text_for(POLICY, "convention")
     assert admin_client.get(ADD).status_code == 200
-    assert admin_client.post(ADD, a_form(text, body="Pour tous.")).status_code == 302
+    form = a_form(text, body="Pour tous.", accepted=CODES)
+    assert admin_client.post(ADD, form).status_code == 302
     assert texts.text_for(POLICY, "convention").version == 2
 
 

@@ -3,10 +3,10 @@
 import pytest
 from django.core.exceptions import ValidationError
 
-from conventions.models import PaperText
-from conventions.papers import placeholders, texts
+from conventions.models import PaperKind, PaperText
+from conventions.papers import losses, placeholders, texts
 from conventions.papers.blocks import BLOCKS
-from conventions.papers.texts import NoText, TextRefused, save_version, text_for
+from conventions.papers.texts import LossesToAccept, NoText, TextRefused, save_version, text_for
 from entsvc.models import JournalEntry
 from tests.factories import ConventionFactory, IssuerFactory, PaperTextFactory
 
@@ -110,8 +110,62 @@ def test_two_who_write_at_once_do_not_overwrite_each_other(monkeypatch):
     assert PaperText.objects.count() == 2
 
 
+@pytest.mark.parametrize(
+    ("kind", "before", "after", "lost"),
+    [
+        ("convention", "{calcul}", "rien", ["montant"]),
+        ("convention", "{calcul}", "{total}", []),
+        ("convention", "{tableau_tarif}", "{prix_unitaire}", []),
+        ("convention", "rien", "rien", []),
+        ("convention", "{signatures}\n\n{tableau_ecoles}", "{duree}", ["ecoles", "signatures"]),
+        ("convention", "{date_fin}", "{annees}", ["duree"]),
+        ("convention", "{payeur}", "{payeur_le}", []),
+        ("certificat", "{total}", "rien", []),
+        ("avenant", "{tableau_ecoles_retirees}", "{ecoles_ajoutees}", ["retirees"]),
+        ("annexe", "{tableau_ecoles}", "{ecoles_nombre}", ["ecoles"]),
+        ("deliberation", "{tableau_votes}", "rien", ["votes"]),
+        ("notification", "{membre_de}", "{reference}", ["membre"]),
+    ],
+)
+def test_a_text_loses_what_no_placeholder_carries_any_more(kind, before, after, lost):
+    assert [loss.code for loss in losses.losses(kind, before, after)] == lost
+
+
+def test_what_a_text_should_keep_is_declared_of_every_paper_with_known_placeholders():
+    assert set(losses.TO_KEEP) == set(PaperKind)
+    carriers = {name for facts in losses.TO_KEEP.values() for fact in facts for name in fact.carriers}
+    assert carriers <= set(placeholders.PLACEHOLDERS)
+
+
+@pytest.mark.django_db
+def test_a_version_that_loses_a_fact_is_refused_until_the_loss_is_accepted():
+    write(body="Il paie {total}.\n\n{signatures}\n")
+    with pytest.raises(LossesToAccept, match="le montant de l'année – {total}") as refusal:
+        write(body="Il paie.\n", accepted=["montant"])
+    assert [loss.code for loss in refusal.value.losses] == ["montant", "signatures"]
+    assert write(body="Il paie.\n", accepted=["montant", "signatures"]).version == 2
+    assert write(body="Il paie toujours.\n").version == 3
+
+
+@pytest.mark.django_db
+def test_the_first_text_of_an_issuer_is_compared_with_the_one_for_all():
+    write(body="{signatures}\n", policy=POLICY)
+    with pytest.raises(LossesToAccept):
+        write(policy=POLICY, issuer=IssuerFactory())
+    write(policy="charte-somme-2014", issuer=IssuerFactory())
+
+
 @pytest.mark.django_db
 def test_an_unknown_placeholder_keeps_nothing():
     with pytest.raises(ValidationError):
         write(body="{inconnu}")
     assert not PaperText.objects.exists()
+
+
+@pytest.mark.django_db
+def test_the_first_text_of_an_issuer_replaced_the_one_of_everyone():
+    shared = write(body="Pour tous.")
+    own = write(body="Le nôtre.", issuer=IssuerFactory())
+    write(body="Pour tous, plus tard.", after=1)
+    assert texts.previous(own) == shared
+    assert texts.previous(shared) is None

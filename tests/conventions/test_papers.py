@@ -1,7 +1,9 @@
 """A paper says what is known, refuses to go out without what makes it one, and once sent never moves."""
 
 import hashlib
+import re
 from datetime import date
+from decimal import Decimal
 from html import unescape
 from io import BytesIO
 
@@ -11,8 +13,10 @@ from django.utils.html import strip_tags
 from pypdf import PdfReader
 
 from conventions.models import AmendedCommune, Paper, PaperKind
-from conventions.papers import drawing, freezing, texts
+from conventions.papers import costs, drawing, freezing, kept, texts
+from conventions.papers.defaults import load_default_texts
 from conventions.papers.drawing import PaperRefused
+from conventions.papers.losses import CODES
 from conventions.papers.sources import of_agreement
 from conventions.papers.texts import NoText
 from conventions.papers.values import values_of
@@ -21,16 +25,20 @@ from entsvc import documents
 from entsvc.models import JournalEntry, StoredDocument
 from entsvc.scan_check import check_inside
 from entsvc.scans import CheckedPdf
-from members.models import Member, Membership
+from members.models import Member, Membership, School
+from tariffs import engine
 from tests.conventions.paper_world import POLICY, a_partnership, an_amendment
-from tests.conventions.world import PER_PUPIL, a_schedule
+from tests.conventions.world import PER_PUPIL, PER_SCHOOL, a_schedule
 from tests.entsvc.test_scans import a_pdf
 from tests.factories import (
     ActFactory,
     ConventionFactory,
+    DeliveredUnitsFactory,
+    HeadcountFactory,
     IssuerFactory,
     MemberFactory,
     PaperFactory,
+    SubscriptionFactory,
 )
 
 pytestmark = pytest.mark.django_db
@@ -48,8 +56,19 @@ def as_page(monkeypatch):
     monkeypatch.setattr(drawing, "render_pdf", render)
 
 
+@pytest.fixture
+def as_pdf(monkeypatch):
+    """Draw papers as small valid files that tell their words apart."""
+
+    def render(template, context, stylesheets):
+        return b"%PDF " + render_to_string(template, context).encode()
+
+    monkeypatch.setattr(drawing, "render_pdf", render)
+
+
 def words_of(content):
-    words = unescape(strip_tags(content.decode())).replace("\u00a0", " ").replace("\u202f", " ")
+    cells_apart = content.decode().replace("<td", " <td").replace("<th", " <th")
+    words = unescape(strip_tags(cells_apart)).replace("\u00a0", " ").replace("\u202f", " ")
     return " ".join(words.split())
 
 
@@ -141,7 +160,7 @@ def test_every_paper_of_every_agreement_is_drawn_from_the_texts_shipped(as_page)
         convention.policy = policy.code
         for kind in PaperKind:
             drawn = drawing.drawn(kind, convention, amendment, draft=False, on=DAY)
-            assert "Commune d’Essai" in words_of(drawn.content), (policy.code, kind)
+            assert "commune d’essai" in words_of(drawn.content).lower(), (policy.code, kind)
 
 
 def test_what_we_draw_is_a_pdf_that_we_would_take_back_signed():
@@ -188,6 +207,137 @@ def test_a_list_of_more_than_fifteen_schools_is_a_separate_paper_marked_so(as_pa
     assert "Liste établie" not in words_of(drawing.draw("annexe", fifteen, on=DAY))
 
 
+def test_a_certificate_and_an_amendment_print_a_long_list_themselves(as_page):
+    convention = a_partnership(schools=16, policy="partenariat-montpellier-2020")
+    amendment = an_amendment(convention)
+    uais = [row.school.uai for row in convention.enrolments.order_by("pk")]
+    certificate = words_of(drawing.draw("certificat", convention, on=DAY))
+    assert all(uai in certificate for uai in uais)
+    assert "IEN" not in certificate
+    amended = words_of(drawing.draw("avenant", convention, amendment, on=DAY))
+    assert all(uai in amended for uai in uais)
+    assert "Liste établie avec l’inspecteur" in amended
+
+
+def test_a_list_of_schools_goes_out_once(as_pdf):
+    """In the agreement that prints it, beside it beyond the rows of annex 1 (Montpellier, D7)."""
+    expected = {
+        ("partenariat-montpellier-2020", 15): ["convention"],
+        ("partenariat-montpellier-2020", 16): ["convention", "annexe"],
+        ("partenariat-occitanie-2024", 3): ["convention"],
+        ("charte-somme-2014", 3): ["convention", "annexe"],
+        ("cadre-somme-2010", 0): ["convention"],
+    }
+    schedule = a_schedule(PER_SCHOOL)
+    for (policy, schools), kinds in expected.items():
+        facts = {"reference": f"{policy}-{schools}", "policy": policy, "schedule": schedule}
+        convention = a_partnership(schools, **facts)
+        papers = freezing.freeze_to_sign(convention, actor="alix")
+        assert [paper.kind for paper in papers] == kinds, policy
+        assert freezing.freeze_to_sign(convention, actor="alix") == papers
+
+
+def test_a_list_sent_before_the_agreement_changed_no_longer_goes_with_it(as_pdf):
+    convention = a_partnership(16)
+    first, annex = freezing.freeze_to_sign(convention, actor="alix")
+    assert kept.going_with(first, [first, annex]) == [first, annex]
+    convention.schedule.issuer.name = "Autre"
+    second, new = freezing.freeze_to_sign(convention, actor="alix")
+    assert kept.going_with(second, [second, annex, new]) == [second, new]
+    convention.enrolments.order_by("pk").last().delete()
+    (third,) = freezing.freeze_to_sign(convention, actor="alix")
+    assert kept.going_with(third, [third, new]) == [third]
+
+
+def test_what_an_amendment_does_not_change_is_no_empty_table(as_page):
+    convention = a_partnership()
+    adding = an_amendment(convention, added=2)
+    text = words_of(drawing.draw("avenant", convention, adding, on=DAY))
+    assert "2 écoles en plus, aucune école en moins" in text
+    assert "Écoles ajoutées" in text
+    assert "Écoles retirées" not in text
+    assert "Aucune école" not in text
+    blank = words_of(drawing.draw_blank("avenant", POLICY, convention.schedule.issuer, on=DAY))
+    assert "Écoles ajoutées" in blank
+    assert "Écoles retirées" in blank
+
+
+def test_blank_amendments_hold_on_two_pages():
+    load_default_texts()
+    issuer = a_partnership(texts=False).schedule.issuer
+    for policy in ("partenariat-montpellier-2020", POLICY):
+        content = drawing.draw_blank("avenant", policy, issuer, on=DAY)
+        assert len(PdfReader(BytesIO(content)).pages) == 2, policy
+
+
+def test_a_column_without_anything_in_it_is_not_drawn(as_page):
+    convention = a_partnership()
+    assert "Type Nom" in words_of(drawing.draw("certificat", convention, on=DAY))
+    School.objects.update(level="", commune_name="")
+    text = words_of(drawing.draw("certificat", convention, on=DAY))
+    assert "N° UAI Nom de l’école 1" in text
+    assert "école maternelle" not in text
+
+
+PUPILS = {"unit_label": "élève", "unit_plural": "élèves"}
+BASE = PER_PUPIL | PUPILS | {"label": "Base"}
+SUPPORT = PUPILS | {
+    "code": "APPUI", "label": "Appui", "metric": "pupils", "unit_price": Decimal("0.30"),
+    "subscription": "APPUI",
+}  # fmt: skip
+VISITS = {
+    "code": "DEMIJOURNEE", "label": "Visite", "metric": "units", "unit_price": Decimal("150.00"),
+    "unit_label": "demi-journée", "unit_plural": "demi-journées",
+}  # fmt: skip
+
+
+def test_an_estimate_without_a_count_keeps_the_option_and_says_what_to_confirm(as_page):
+    schedule = a_schedule(BASE, SUPPORT, VISITS)
+    convention = a_partnership(2, policy="transfert-npdc-2023", schedule=schedule)
+    SubscriptionFactory(convention=convention, code="APPUI")
+    DeliveredUnitsFactory(convention=convention, code="DEMIJOURNEE", quantity=3)
+    first, second = (row.school for row in convention.enrolments.order_by("school__uai"))
+    HeadcountFactory(school=first, school_year=2024, pupils=100)
+    text = words_of(drawing.draw("convention", convention, on=DAY))
+    assert f"Effectifs à confirmer : {second.uai}." in text
+    assert "Appui ................ élèves × 0,30 € …………………" in text
+    assert "3 demi-journées × 150,00 € 450,00 €" in text
+    assert "Total …………………" in text
+    HeadcountFactory(school=second, school_year=2024, pupils=50)
+    text = words_of(drawing.draw("convention", convention, on=DAY))
+    assert "150 élèves × 0,30 € 45,00 €" in text
+    assert "Total 1 395,00 €" in text
+    assert "à confirmer" not in text
+    convention.subscriptions.all().delete()
+    text = words_of(drawing.draw("convention", convention, on=DAY))
+    assert "150 élèves × 0,30 €" not in text
+
+
+def test_an_estimate_on_an_accepted_approximation_has_its_total_and_says_so():
+    near = engine.Anomaly("count_not_billable", "Approximation.", "0310001A", blocking=False)
+    assert costs._to_confirm([near]) == "Effectifs à confirmer : 0310001A."
+    many = [engine.Anomaly("missing_count", "Aucun.", f"031000{n}A") for n in range(6)]
+    assert costs._to_confirm(many).replace("\u00a0", " ") == "Effectifs à confirmer dans 6 écoles."
+    assert costs._to_confirm([engine.Anomaly("variation", "Vérifiez.", "0310001A")]) == ""
+
+
+def test_a_letter_names_its_member_as_a_sentence_does(as_page):
+    party = MemberFactory(name="Département de la Somme", kind="departement")
+    convention = a_partnership(party=party)
+    text = words_of(drawing.draw("notification", convention, on=DAY))
+    assert "À l’attention du département de la Somme" in text
+    values = values_of(of_agreement("notification", convention, on=DAY))
+    assert values["payeur_le"] == "le département de la Somme"
+    assert values["emetteur_de"] == "de la région académique d'essai"
+
+
+def test_the_foot_of_a_page_is_short_whatever_the_title(as_page):
+    convention = a_partnership(reference="R" * 50)
+    page = drawing.draw("deliberation", convention, on=DAY).decode()
+    (foot,) = re.findall(r'<p class="running-foot">(.*?)</p>', page)
+    assert foot == f"Modèle de délibération · {'R' * 50} · texte version 1"
+
+
 def test_a_name_full_of_markup_is_printed_as_it_is(as_page):
     party = MemberFactory(name="Commune **de** <b>l'Île</b> {total} {{ x }}")
     text = words_of(drawing.draw("convention", a_partnership(party=party), on=DAY))
@@ -230,7 +380,9 @@ def test_a_paper_sent_is_frozen_whatever_the_text_becomes():
     assert entry.actor == "alix"
     assert entry.data["sha256"] == paper.document.sha256
     assert entry.data["text_version"] == 1
-    texts.save_version(kind="convention", policy=POLICY, title="Autre", body="Autre.", actor="alix")
+    texts.save_version(
+        kind="convention", policy=POLICY, title="Autre", body="Autre.", actor="alix", accepted=CODES
+    )
     paper.refresh_from_db()
     assert documents.read(paper.document) == content
     assert paper.text.version == 1
