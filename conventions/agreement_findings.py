@@ -2,12 +2,13 @@
 
 from django.db.models import F, Q, Subquery
 
-from conventions import states
 from conventions.assessment import covering
 from conventions.conditions import BOUND
 from conventions.findings import BLOCKING, TO_CHECK, Finding, Scope, agreements, all_agreements
 from conventions.models import Conditions, ConditionsNotice, Convention, DeliveredUnits, Enrolment
+from conventions.on_file import SIGNED_STATES, without_scan
 from conventions.policies import BY_TWO_THIRDS, POLICIES, WITH_CONDITIONS, Effect
+from conventions.territories import doubled
 
 # Which facts say from when an agreement takes effect, by what makes it do so (see `effect`).
 _STARTLESS = {
@@ -17,7 +18,7 @@ _STARTLESS = {
     | Q(act__date__isnull=True)
     | Q(committee_act__date__isnull=True),
 }
-SIGNED = Q(status__in=(states.SIGNED, *states.OWING))
+SIGNED = Q(status__in=SIGNED_STATES)
 
 
 def _schoolless(scope: Scope) -> Q:
@@ -91,6 +92,15 @@ AGREEMENT_FINDINGS = [
         _schoolless,
     ),
     Finding(
+        "deux-conventions",
+        "Conventions dont un membre en a une autre du même barème cette année",
+        "Même signataire, ou une commune et son groupement : vérifiez qu'il en faut deux. Une école que "
+        "deux conventions nomment n'est appelée par aucune.",
+        TO_CHECK,
+        agreements,
+        lambda scope: Q(pk__in=doubled(agreements(scope), scope.year)),
+    ),
+    Finding(
         "sans-texte",
         "Conventions dont le texte n'est pas indiqué",
         "Choisissez le texte de la convention : il dit son début, sa fin et ses avenants.",
@@ -113,6 +123,15 @@ AGREEMENT_FINDINGS = [
         TO_CHECK,
         all_agreements,
         _startless,
+    ),
+    Finding(
+        "sans-scan",
+        "Conventions signées dont le scan manque",
+        "Ajoutez le document signé depuis la fiche : une convention reprise du papier n'a sans lui "
+        "aucun PDF à télécharger dans l'espace de la collectivité.",
+        TO_CHECK,
+        all_agreements,
+        lambda scope: without_scan(),
     ),
     Finding(
         "sans-deux-tiers",

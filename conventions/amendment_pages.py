@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -39,6 +40,18 @@ class Comparison:
     added: list[School]
     removed: list[School]
     elsewhere: list[str]
+
+
+def with_agreements(rows: QuerySet[Amendment]) -> QuerySet[Amendment]:
+    """Read amendments with all that `compare` reads of their agreements."""
+    return rows.select_related(
+        "convention__party",
+        "convention__debtor",
+        "convention__schedule",
+        "convention__act",
+        "new_party",
+        "new_debtor",
+    )
 
 
 def compare(convention: Convention, year: int, current: list[School], asked: Wish) -> Comparison:
@@ -85,14 +98,7 @@ def open_page(request: HttpRequest, pk: int) -> HttpResponse:
 def list_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Change what an amendment asks for, until it is filed."""
     require(request, "conventions.view_amendment", "conventions.change_amendment")
-    rows = Amendment.objects.select_related(
-        "convention__party",
-        "convention__debtor",
-        "convention__schedule",
-        "convention__act",
-        "new_party",
-        "new_debtor",
-    )
+    rows = with_agreements(Amendment.objects.all())
     amendment = get_object_or_404(visible(rows, request.user), pk=pk)
     if amendment.status not in (states.DRAFT, states.TO_SIGN, states.SENT_BACK):
         state = amendment.get_status_display()

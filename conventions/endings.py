@@ -22,6 +22,7 @@ DATES = {
     VOTED: "Délibération du membre",
 }
 EARLIEST = "Résiliation possible dès le"
+NO_GROUNDS = "Écrivez les motifs : ils sont exigés par cette voie."
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from entsvc.money import round_cents
 from members.models import School
 from tariffs import engine
 from tariffs.adoption import NotAdopted, adopted, charges_of
+from tariffs.models import Adoption
 
 NOTHING = Decimal("0.00")
 DECIDED: dict[str, Callable[..., Decisions]] = {}
@@ -32,7 +33,8 @@ class Estimate:
 
     `adopted` is false where no act adopted a tariff for that year: nothing can be told, and an anomaly
     says so. Accepted anomalies and schools left out count as in the year's calls; what is shared out
-    between all members, and what is deducted from the whole call of a payer, do not.
+    between all members, and what is deducted from the whole call of a payer, do not. `adoption`,
+    `charges` and `agreement`, its options and its units, are what it was read from.
     """
 
     total: Decimal
@@ -40,6 +42,9 @@ class Estimate:
     anomalies: tuple[engine.Anomaly, ...]
     adopted: bool
     words: tuple[str, ...] = ()
+    adoption: Adoption | None = None
+    charges: tuple[engine.Charge, ...] = ()
+    agreement: engine.Agreement | None = None
 
     @property
     def complete(self) -> bool:
@@ -86,7 +91,10 @@ def estimates(convention: Convention, year: int, lists: list[list[School]]) -> l
     decisions = gather(convention.schedule, year, counted=counted) if gather else Decisions()
     keys = {school.pk for schools in lists for school in schools}
     read = _read(convention, year, charges, keys, decisions)
-    return [_estimate(charges, read(schools), year, decisions) for schools in lists]
+    return [
+        replace(_estimate(charges, read(schools), year, decisions), adoption=adoption)
+        for schools in lists
+    ]
 
 
 def _estimate(
@@ -104,6 +112,8 @@ def _estimate(
         (*anomalies, *map(_shared_out, shared)),
         True,
         tuple(_in_words(alone, result.lines)),
+        charges=charges,
+        agreement=member.agreements[0],
     )
 
 
@@ -115,7 +125,9 @@ def _read(
     decisions: Decisions,
 ) -> Callable[[list[School]], engine.Member]:
     """Return what makes the payer as the engine reads it, with this agreement and a list of schools."""
-    described = describer(year, sorted(keys) if _read_counts(charges) else School.objects.none())
+    counted = sorted(keys) if _read_counts(charges) else School.objects.none()
+    usage = any(charge.metric == engine.ACTIVE_PUPILS for charge in charges)
+    described = describer(year, counted, usage=usage)
     rows = convention.enrolments.filter(covering(year), school__in=keys).order_by("pk")
     opening = {
         key: not_yet_open(year, *facts)

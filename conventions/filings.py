@@ -25,6 +25,7 @@ from conventions.models import (
     Paper,
     PaperKind,
 )
+from conventions.papers import freezing, sources, texts
 from conventions.school_lists import (
     NoWindow,
     candidates,
@@ -32,6 +33,7 @@ from conventions.school_lists import (
     judged,
     lists_by_year,
     policy_of,
+    schools_of,
     window_of,
 )
 from conventions.wishes import (
@@ -154,18 +156,16 @@ def change_list(
             for name, value in changes.items():
                 setattr(amendment, name, value)
             amendment.save()
-            words = {"actor": actor, "amendment": amendment}
+            words = {"actor": actor, "comment": changes["reason"], "amendment": amendment}
             life.log(convention, life.AMENDMENT_CHANGED, states.DRAFT, states.DRAFT, **words)
         else:
-            _move(amendment, "modifier", actor, changes=changes)
+            _move(amendment, "modifier", actor, changes["reason"], changes)
         _write(amendment, asked)
     return amendment
 
 
 def send(*, amendment: Amendment, actor: str, invite: bool = False) -> Paper:
     """Produce the amendment to sign, frozen, and wait for it; `invite` tells the member's offices."""
-    from conventions.papers import drawing, freezing, texts
-
     try:
         with transaction.atomic():
             amendment, convention = _both(amendment)
@@ -177,7 +177,7 @@ def send(*, amendment: Amendment, actor: str, invite: bool = False) -> Paper:
             if invite:
                 invitations.invite(convention, amendment)
             return paper
-    except (drawing.PaperRefused, texts.NoText) as error:
+    except (sources.PaperRefused, texts.NoText) as error:
         raise AmendmentRefused(str(error)) from error
 
 
@@ -199,8 +199,6 @@ def file(
     deliberation, where there is one. Past the end of the agreement only staff file, and `comment` why.
     Raises AmendmentRefused for dates that can't be, or a paper signed before the request changed.
     """
-    from conventions.papers import freezing
-
     with transaction.atomic():
         amendment, convention = _both(amendment)
         _after("deposer", amendment)
@@ -403,13 +401,9 @@ def _tell(
         "comment": comment,
         "schools": schools,
         "estimate": estimate(holder, year, schools),
-        "added": _named(amendment.added),
-        "removed": _named(amendment.removed),
+        "added": schools_of(amendment.added),
+        "removed": schools_of(amendment.removed),
         "link": mail.link("espace:home"),
     }
     told = dict.fromkeys([*recipients(convention), *recipients(holder)])
     mail.post(told, template, context)
-
-
-def _named(uais: list[str]) -> list[School]:
-    return list(School.objects.filter(uai__in=uais).order_by("commune_name", "name", "uai"))

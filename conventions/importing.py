@@ -1,32 +1,27 @@
 """How a row of a take-over becomes an agreement in force for the years it lists."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from copy import copy
 from dataclasses import dataclass, field, replace
-from datetime import date
 
-from django.db.models import Exists, Model, OuterRef, Prefetch
+from django.db.models import Exists, Model, OuterRef, Prefetch, QuerySet
 from django.db.models.base import ModelState
 
 from conventions import life, states
+from conventions.import_rows import ENDS_TOO_EARLY, Record, parse
 from conventions.models import Amendment, Convention, DeliveredUnits, Enrolment, Subscription
-from conventions.policies import POLICIES, years_beyond
+from conventions.policies import GATING, bills, years_beyond
 from conventions.spellings import Spellings
+from conventions.who_pays import SEVERAL_ISSUERS, only_of_an_issuer
 from entsvc import history, school_year
-from entsvc.cells import RowError, checked, parse_count, parse_date
 from entsvc.changes import Plan, write
-from entsvc.importing import Flag, Importer, Job, Layout, Options, Report, register
-from entsvc.tabular import Row
-from members import identifiers
+from entsvc.importing import Importer, Job, Layout, Report, register
 from members.models import Member, School
 from members.pending import pending_members, pending_schools
 from tariffs.models import Charge, Schedule
 
-CODE = re.compile(r"[A-Za-z0-9_-]{1,20}")
 FIELDS = ["party", "debtor", "signed_on", "ends_on", "first_year", "last_year", "status", "policy"]
-ENDS_TOO_EARLY = "La convention prend fin avant d'être signée."
 # The states that a file of agreements in force may find; it puts a draft in force, and reopens nothing.
 OPEN = (states.DRAFT, states.IN_FORCE)
 AMENDED = "Cette convention a des avenants : sa liste d'écoles ne change que par un avenant."
@@ -34,28 +29,6 @@ SUCCEEDED = (
     "La convention {reference} prend la suite de celle-ci : ses années, sa fin, son signataire et son "
     "payeur ne changent plus par un fichier. Passez par sa fiche."
 )
-
-
-@dataclass(frozen=True)
-class Record:
-    """A checked row, with its codes as the file writes them until they are known to the database.
-
-    No debtor, schools, options, units or text means that the file has no word on them.
-    """
-
-    line: int
-    party: str
-    debtor: str
-    schedule: str
-    reference: str
-    signed_on: date | None
-    ends_on: date | None
-    first_year: int
-    last_year: int | None
-    schools: tuple[str, ...]
-    options: tuple[str, ...]
-    units: tuple[tuple[str, int], ...]
-    policy: str = ""
 
 
 @dataclass
@@ -87,34 +60,6 @@ class Changes:
         ):
             write(Plan(create=rows), model, [], reason)
         life.log_taken_over(self.put_in_force, actor=actor, comment=reason)
-
-
-def parse(row: Row, flag: Flag, options: Options) -> Record:
-    """Read an agreement; raise RowError for what can't be kept."""
-    values = row.values
-    if not values["reference"]:
-        raise RowError("reference", "", "La référence est obligatoire.")
-    debtor = values.get("siret_debiteur", "")
-    last = values["derniere_annee"]
-    record = Record(
-        line=row.line,
-        party=checked("siret_membre", values["siret_membre"], identifiers.check_siret),
-        debtor=checked("siret_debiteur", debtor, identifiers.check_siret) if debtor else "",
-        schedule=values["bareme"],
-        reference=values["reference"][:50],
-        signed_on=parse_date("date_signature", values["date_signature"]),
-        ends_on=parse_date("date_fin", values["date_fin"]),
-        first_year=checked("premiere_annee", values["premiere_annee"], school_year.parse),
-        last_year=checked("derniere_annee", last, school_year.parse) if last else None,
-        schools=_schools(values["ecoles"]),
-        options=_options(values["options"]),
-        units=_units(values["unites"]),
-        policy=_policy(values.get("texte", "")),
-    )
-    _check_dates(record, values)
-    if not record.signed_on:
-        flag("date_signature", "", "Date de signature absente : le début ne peut pas être établi.")
-    return record
 
 
 def apply(records: list[Record], job: Job) -> None:
@@ -177,70 +122,44 @@ IMPORTER = register(
 )
 
 
-def _schools(text: str) -> tuple[str, ...]:
-    codes = [checked("ecoles", code, identifiers.check_uai) for code in text.split()]
-    twice = sorted({code for code in codes if codes.count(code) > 1})
-    if twice:
-        raise RowError("ecoles", " ".join(twice), "École inscrite deux fois dans la convention.")
-    return tuple(sorted(codes))
-
-
-def _options(text: str) -> tuple[str, ...]:
-    codes = tuple(text.split())
-    for code in codes:
-        if not CODE.fullmatch(code):
-            raise RowError("options", code, "Un code d'option compte au plus vingt caractères.")
-    return codes
-
-
-def _units(text: str) -> tuple[tuple[str, int], ...]:
-    units, seen = [], set()
-    for item in text.split():
-        code, _, quantity = item.partition("=")
-        if not CODE.fullmatch(code) or not quantity or code.upper() in seen:
-            raise RowError("unites", item, "Unités attendues sous la forme DEMIJOURNEE=3.")
-        seen.add(code.upper())
-        units.append((code, parse_count("unites", quantity)))
-    return tuple(units)
-
-
-def _policy(code: str) -> str:
-    if code and code not in POLICIES:
-        known = ", ".join(POLICIES)
-        raise RowError("texte", code, f"Texte de convention inconnu ; textes possibles : {known}.")
-    return code
-
-
-def _check_dates(record: Record, values: dict[str, str]) -> None:
-    if record.last_year is not None and record.last_year < record.first_year:
-        message = "La dernière année précède la première."
-        raise RowError("derniere_annee", values["derniere_annee"], message)
-    if _ends_before_signature(record):
-        raise RowError("date_fin", values["date_fin"], ENDS_TOO_EARLY)
-
-
-def _ends_before_signature(record: Record) -> bool:
-    return bool(record.signed_on and record.ends_on and record.ends_on < record.signed_on)
-
-
 def _of_known_schedules(records: list[Record], job: Job) -> list[Record]:
     """Leave the rows whose schedule is known, and is one of the account's issuers'."""
     schedules = Schedule.objects.order_by("code")
     if job.issuers is not None:
         schedules = schedules.filter(issuer__in=job.issuers)
-    known = list(schedules.values_list("code", flat=True))
+    unbilled = _schedules_of_unbilled(records, schedules)
+    known = [schedule.code for schedule in schedules]
     spellings = Spellings()
     for code in known:
         spellings.add(code)
     kept = []
     for record in records:
-        record = replace(record, schedule=spellings.find(record.schedule))
+        named = record.schedule or unbilled.get(record.reference, "")
+        record = replace(record, schedule=spellings.find(named))
         if record.schedule in known:
             kept.append(record)
+        elif not named and not bills(record.policy):
+            job.report.refuse(record.line, "bareme", "", SEVERAL_ISSUERS)
         else:
             message = f"Barème inconnu ; barèmes possibles : {', '.join(sorted(known))}."
             job.report.refuse(record.line, "bareme", record.schedule, message)
     return kept
+
+
+def _schedules_of_unbilled(records: list[Record], schedules: QuerySet[Schedule]) -> dict[str, str]:
+    """Return {reference: schedule} of the agreements that bill nothing and come without one.
+
+    That of the stored agreement, else the first where all those possible are of one issuer.
+    """
+    without = {r.reference for r in records if not r.schedule and not bills(r.policy)}
+    if not without:
+        return {}
+    stored = Convention.objects.filter(
+        schedule__in=schedules.order_by(), reference__in=without, policy__in=GATING
+    )
+    found = dict(stored.order_by("-pk").values_list("reference", "schedule__code"))
+    only = only_of_an_issuer(schedules)
+    return {reference: only.code for reference in without if only} | found
 
 
 def _of_known_codes(records: list[Record], schedules: dict[str, Schedule]) -> Iterator[Record]:
@@ -270,7 +189,7 @@ def _completed(
         told, record = record, _with_stored(record, existing)
         if existing and _is_closed(told, existing, report):
             continue
-        if _ends_before_signature(record):
+        if record.ends_before_signature:
             report.refuse(record.line, "date_fin", f"{record.ends_on}", ENDS_TOO_EARLY)
             continue
         beyond = years_beyond(record.policy, record.first_year, record.last_year)

@@ -1,10 +1,16 @@
 """What staff give to take a step in the life of an agreement."""
 
+from collections.abc import Callable
+from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.text import capfirst
 from unfold.widgets import (
     UnfoldAdminDateWidget,
     UnfoldAdminFileFieldWidget,
@@ -12,15 +18,17 @@ from unfold.widgets import (
     UnfoldAdminTextareaWidget,
 )
 
-from conventions import endings, life
+from conventions import endings, requirements
 from conventions.models import Convention, Termination
 from conventions.policies import POLICIES, Ending
+from conventions.who_pays import PayerForm
 from entsvc.french import long_date, plural
 from entsvc.scans import CheckedPdf, PdfField
 from members import identifiers
 from members.models import Act, School
 
 ON, SCAN, COMMENT = "on", "scan", "comment"
+WRONG_DAY = {"invalid": "Écrivez la date comme 03/03/2025."}
 SHOWN = 10  # unknown schools named in a message
 # What the page of each step asks, besides what the step itself checks.
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -53,13 +61,15 @@ class StepForm(Scanned):
     """The day, the paper and the comment of a step; `seen` is the state in which the page was shown."""
 
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
-    on = forms.DateField(label="Date", required=False, widget=UnfoldAdminDateWidget)
+    on = forms.DateField(
+        label="Date", required=False, widget=UnfoldAdminDateWidget, error_messages=WRONG_DAY
+    )
     comment = forms.CharField(label="Commentaire", required=False, widget=UnfoldAdminTextareaWidget)
 
     def __init__(self, *args: Any, convention: Convention, code: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         asked = set(FIELDS[code])
-        start = life.start_to_state(convention) if code == "mettre_en_vigueur" else None
+        start = requirements.start_to_state(convention) if code == "mettre_en_vigueur" else None
         if code == "mettre_en_vigueur" and start is None:
             asked.discard(ON)
         for name in {ON, SCAN, COMMENT} - asked:
@@ -75,7 +85,7 @@ class StepForm(Scanned):
         elif ON in self.fields:
             self.fields[ON].label = "Date de la dernière signature"
             self.fields[ON].initial = convention.signed_on
-        if life.is_comment_required(code):
+        if requirements.is_comment_required(code):
             self.fields[COMMENT].required = True
             self.fields[COMMENT].error_messages["required"] = "Dites pourquoi, en commentaire."
 
@@ -85,7 +95,7 @@ class StepForm(Scanned):
         return {**given, "scan": self.scanned(), "seen": self.cleaned_data["seen"]}
 
 
-class TakeOverForm(Scanned, forms.ModelForm):
+class TakeOverForm(Scanned, PayerForm):
     """An agreement signed on paper: what it says, its schools, its scan and its history."""
 
     schools = forms.CharField(
@@ -119,8 +129,6 @@ class TakeOverForm(Scanned, forms.ModelForm):
         self.fields["policy"].required = True
         self.fields["policy"].help_text = ""
         self.fields["amendments_before"].required = False
-        self.fields["debtor"].required = False
-        self.fields["debtor"].help_text = "Vide : le signataire paie."
         if self.instance.pk:
             rows = self.instance.enrolments.order_by("school__uai")
             self.fields["schools"].initial = " ".join(rows.values_list("school__uai", flat=True))
@@ -146,14 +154,8 @@ class TakeOverForm(Scanned, forms.ModelForm):
         return list(found.values())
 
     def clean(self) -> dict[str, Any]:
-        """Let the party pay when no one else does, and ask for the schools that its text names."""
+        """Ask for the schools that its text names."""
         cleaned = super().clean()
-        party = cleaned.get("party")
-        if party and not cleaned.get("debtor") and "debtor" not in self.errors:
-            if party.siret:
-                cleaned["debtor"] = party
-            else:
-                self.add_error("debtor", "Le signataire n'a pas de SIRET : choisissez qui paie.")
         cleaned["amendments_before"] = cleaned.get("amendments_before") or 0
         policy = POLICIES.get(cleaned.get("policy", ""))
         if policy and policy.annex and cleaned.get("schools") == []:
@@ -162,17 +164,32 @@ class TakeOverForm(Scanned, forms.ModelForm):
 
 
 class EndingForm(forms.Form):
-    """Which way out, by whom and why."""
+    """Which way out, by whom and why; the member is proposed only where nobody else may begin it."""
 
     ending = forms.ChoiceField(label="Voie", widget=UnfoldAdminSelectWidget)
     author = forms.ChoiceField(
-        label="À l'initiative de", choices=Termination.Author.choices, widget=UnfoldAdminSelectWidget
+        label="À l'initiative de",
+        choices=[("", "Choisissez"), *Termination.Author.choices],
+        widget=UnfoldAdminSelectWidget,
+        error_messages={"required": "Dites qui engage la résiliation."},
     )
     grounds = forms.CharField(label="Motifs", required=False, widget=UnfoldAdminTextareaWidget)
 
     def __init__(self, *args: Any, ways: tuple[Ending, ...], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["ending"].choices = [(way.name, way.value) for way in ways]
+        self.fields["ending"].choices = [(way.name, capfirst(way.value)) for way in ways]
+        if all(endings.WAYS[way].member_only for way in ways):
+            self.fields["author"].initial = Termination.Author.MEMBER
+        if not any(endings.WAYS[way].grounds for way in ways):
+            self.fields["grounds"].help_text = "Facultatifs : ce texte n'en demande pas."
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for grounds where the way out rests on them."""
+        cleaned = super().clean()
+        ending = cleaned.get("ending")
+        if ending and endings.WAYS[Ending[ending]].grounds and not cleaned.get("grounds", "").strip():
+            self.add_error("grounds", endings.NO_GROUNDS)
+        return cleaned
 
     def given(self) -> dict[str, Any]:
         """Return what `open_termination` takes."""
@@ -183,32 +200,57 @@ class RecordForm(forms.Form):
     """The date of a step of a way out, or the deliberation that decides it."""
 
     record = forms.ChoiceField(label="Étape", widget=UnfoldAdminSelectWidget)
-    on = forms.DateField(label="Date", required=False, widget=UnfoldAdminDateWidget)
+    on = forms.DateField(
+        label="Date",
+        required=False,
+        widget=UnfoldAdminDateWidget,
+        error_messages=WRONG_DAY,
+        help_text="Une lettre est datée du jour de son envoi.",
+    )
     act = forms.ModelChoiceField(
-        Act.objects.none(), label="Délibération", required=False, widget=UnfoldAdminSelectWidget
+        Act.objects.none(),
+        label="Délibération",
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+        empty_label="Choisissez",
     )
 
     def __init__(
         self,
         *args: Any,
         termination: Termination,
-        records: tuple[str, ...],
+        recorded: dict[str, date],
         following: str,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         # The next step first proposed; those already dated may be corrected.
-        self.fields["record"].choices = [(name, endings.DATES[name]) for name in records]
-        self.fields["record"].initial = following or records[-1]
-        if endings.VOTED in records:
+        ahead = [(following, endings.DATES[following])] if following else []
+        known = [
+            (name, f"{endings.DATES[name]} (corriger le {long_date(day)})")
+            for name, day in recorded.items()
+        ]
+        self.fields["record"].choices = ahead + known
+        self.fields["record"].initial = following or known[-1][0]
+        if endings.VOTED in (following, *recorded):
             del self.fields["on"]
-            acts = Act.objects.filter(member=termination.convention.party, date__isnull=False)
-            self.fields["act"].queryset = acts.select_related("member").order_by("-date", "pk")
-            self.fields[
-                "act"
-            ].help_text = "Les actes du signataire ; saisissez d'abord celui qui manque dans « Actes »."
+            self._offer_acts(termination.convention)
         else:
             del self.fields["act"]
+
+    def _offer_acts(self, convention: Convention) -> None:
+        acts = Act.objects.filter(member=convention.party, date__isnull=False)
+        self.fields["act"].queryset = acts.select_related("member").order_by("-date", "pk")
+        query = {
+            "member": convention.party_id,
+            "kind": Act.Kind.DELIBERATION,
+            "approves": Act.Approval.ENDING,
+        }
+        self.fields["act"].help_text = format_html(
+            'Les actes du signataire. Il manque ? <a class="underline" href="{}">Saisissez-le dans '
+            "« Actes »</a>, puis revenez ici.",
+            f"{reverse('admin:members_act_add')}?{urlencode(query)}",
+        )
 
     def given(self) -> dict[str, Any]:
         """Return what `record_step` takes."""
@@ -216,18 +258,59 @@ class RecordForm(forms.Form):
 
 
 class PronounceForm(forms.Form):
-    """The day of the end."""
+    """The day of the end; `due` is the last year due that the page showed, read again when it changes.
+
+    `last_due` tells it for a day (see `terminations.last_due`).
+    """
 
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
-    on = forms.DateField(label="Fin de la convention le", widget=UnfoldAdminDateWidget)
+    due = forms.CharField(widget=forms.HiddenInput, required=False)
+    on = forms.DateField(
+        label="Fin de la convention le",
+        widget=UnfoldAdminDateWidget,
+        error_messages={**WRONG_DAY, "required": "Donnez la date de la fin."},
+    )
     comment = forms.CharField(label="Commentaire", required=False, widget=UnfoldAdminTextareaWidget)
 
-    def __init__(self, *args: Any, convention: Convention, earliest: Any, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        convention: Convention,
+        earliest: date | None,
+        last_due: Callable[[date], str],
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.last_due = last_due
+        latest = min(timezone.localdate(), convention.last_day or date.max)
         self.fields["seen"].initial = convention.status
-        self.fields["on"].initial = timezone.localdate()
-        if earliest:
-            self.fields["on"].help_text = f"Au plus tôt le {long_date(earliest)}, au plus tard ce jour."
+        self.fields["on"].initial = max(latest, earliest) if earliest else latest
+        if earliest and earliest <= latest:
+            self.fields["on"].help_text = f"Du {long_date(earliest)} au {long_date(latest)}."
+        self.fields["due"].initial = last_due(self.fields["on"].initial)
+
+    @property
+    def day(self) -> date:
+        """Return the day that the page is about: the one given, else the one proposed."""
+        self.is_valid()  # what is given is read then
+        return getattr(self, "cleaned_data", {}).get("on") or self.fields["on"].initial
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a day that leaves another year due than the page said, and say which one."""
+        cleaned = super().clean()
+        on, shown = cleaned.get("on"), cleaned.get("due")
+        if on and shown and shown != self.last_due(on):
+            self.data = self.data.copy()
+            self.data[self.add_prefix("due")] = self.last_due(on)
+            raise ValidationError(
+                f"À cette date, la dernière année due est {self.last_due(on)}, et non {shown} : relisez "
+                "ce qui est dit plus haut, puis confirmez."
+            )
+        return cleaned
+
+    def given(self) -> dict[str, Any]:
+        """Return what `pronounce` takes."""
+        return {name: self.cleaned_data[name] for name in ("seen", "on", "comment")}
 
 
 class DropForm(forms.Form):

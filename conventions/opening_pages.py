@@ -27,6 +27,7 @@ from members.models import School
 
 PER_PAGE = 100
 SHOWN = 20  # refusals told one by one
+WITHDRAW = "retirer"
 
 SUBMITTED, VALIDATED = Q(project_submitted_on__isnull=False), Q(project_validated_on__isnull=False)
 OPENED = Q(opened_on__isnull=False)
@@ -72,7 +73,7 @@ TABS = {
         Tab(
             "second-degre",
             "Collèges et lycées à ouvrir",
-            ~SUBMITTED & ~OPENED & ~ECOLES & DUE_FROM_OPENING,
+            ~SUBMITTED & ~OPENED & ~ECOLES & (DUE_FROM_OPENING | openings.presumed_open()),
             "Enregistrer l'ouverture des établissements cochés",
             openings.open_school,
         ),
@@ -84,7 +85,14 @@ TABS = {
 class StepForm(forms.Form):
     """On which day the step happened, and why when it must be said."""
 
-    on = forms.DateField(label="Le", widget=UnfoldAdminDateWidget)
+    on = forms.DateField(
+        label="Le",
+        widget=UnfoldAdminDateWidget,
+        error_messages={
+            "required": "Donnez la date.",
+            "invalid": "Écrivez la date comme 03/03/2025.",
+        },
+    )
     reason = forms.CharField(
         label="Motif",
         required=False,
@@ -92,6 +100,10 @@ class StepForm(forms.Form):
         widget=UnfoldAdminTextInputWidget,
         help_text="Pour retirer une étape, ou ouvrir là où le calendrier n'est pas connu.",
     )
+
+    def __init__(self, *args: Any, dated: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["on"].required = dated
 
 
 @dataclass(frozen=True)
@@ -113,11 +125,13 @@ def openings_page(request: HttpRequest) -> HttpResponse:
     if scope is None:
         return TemplateResponse(request, "admin/conventions/openings.html", context)
     tab = _tab(request)
-    form = StepForm(request.POST or None, initial={"on": timezone.localdate()})
+    dated = tab.step is not None and request.POST.get("quoi") != WITHDRAW
+    form = StepForm(request.POST or None, dated=dated, initial={"on": timezone.localdate()})
+    if tab.step is None:
+        del form.fields["on"]
     if request.method == "POST":
         require(request, "conventions.change_enrolment")
-        if form.is_valid():
-            _record(request, scope, tab, **form.cleaned_data)
+        if form.is_valid() and _record(request, scope, tab, **{"on": None, **form.cleaned_data}):
             return redirect(request.get_full_path())
     found = enrolments(scope).filter(tab.rows)
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
@@ -128,6 +142,7 @@ def openings_page(request: HttpRequest) -> HttpResponse:
         "tabs": _tabs(scope),
         "page": page,
         "rows": [_row(enrolment, today) for enrolment in page],
+        "ticked": _ticked(request),
         "form": form,
         "may_change": request.user.has_perm("conventions.change_enrolment"),
         "frameworks": [(f, f.start, f.end) for f in recorded],
@@ -186,14 +201,18 @@ def _row(enrolment: Enrolment, today: date) -> Row:
     )
 
 
-def _record(request: HttpRequest, scope: Scope, tab: Tab, *, on: date, reason: str) -> None:
-    """Record the step of each school ticked: one that is refused keeps no other from it."""
-    keys = [key for key in request.POST.getlist("choix") if key.isdecimal() and len(key) < 16]
-    ticked = list(enrolments(scope).filter(pk__in=keys))
+def _ticked(request: HttpRequest) -> set[int]:
+    """Return the keys of the schools that were ticked: none is lost when nothing was recorded."""
+    return {int(key) for key in request.POST.getlist("choix") if key.isdecimal() and len(key) < 16}
+
+
+def _record(request: HttpRequest, scope: Scope, tab: Tab, *, on: date | None, reason: str) -> int:
+    """Record the step of each school ticked, and return for how many: one refused keeps no other."""
+    ticked = list(enrolments(scope).filter(pk__in=_ticked(request)))
     if not ticked:
         messages.warning(request, "Cochez au moins une école.")
-        return
-    withdrawn = request.POST.get("quoi") == "retirer"
+        return 0
+    withdrawn = request.POST.get("quoi") == WITHDRAW
     if not withdrawn and tab.step is None:
         raise PermissionDenied
     actor = request.user.get_username()
@@ -208,7 +227,9 @@ def _record(request: HttpRequest, scope: Scope, tab: Tab, *, on: date, reason: s
                 tab.step(enrolment=enrolment, on=on, actor=actor)
         except OpeningRefused as error:
             refused.append(f"{enrolment.school} : {error}")
-    _tell(request, len(ticked) - len(refused), refused)
+    done = len(ticked) - len(refused)
+    _tell(request, done, refused)
+    return done
 
 
 def _tell(request: HttpRequest, done: int, refused: Iterable[str]) -> None:

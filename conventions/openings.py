@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from conventions import states
-from conventions.models import Convention, Enrolment
-from conventions.policies import GATING
+from conventions.models import Convention, Enrolment, Transition
+from conventions.policies import DUE_FROM_OPENING, GATING
 from conventions.school_calendar import CalendarUnknown, opening_after
 from entsvc import journal, school_year
 from entsvc.french import long_date, lower_first
@@ -57,6 +58,25 @@ def first_exercice(opened_on: date) -> int:
     Source: charte ENT of 2014 of Somme Numérique, article 4.
     """
     return opened_on.year
+
+
+def presumed_open() -> Q:
+    """Match the enrolments billed as in service already, though nothing is known of their opening.
+
+    Their text makes them due from their opening (charte ENT of 2014, article 4). That an agreement taken
+    over from paper names schools in service is presumed of those it named then; these came later.
+    """
+    unknown = Q(project_submitted_on=None, opened_on=None, convention__policy__in=DUE_FROM_OPENING)
+    steps = Transition.objects.order_by().filter(convention=OuterRef("convention"))
+    taken_over = Transition.objects.filter(convention=OuterRef(OuterRef("convention")), action="reprise")
+    named_then = Enrolment.history.order_by().filter(
+        convention=OuterRef("convention"),
+        school=OuterRef("school"),
+        history_date__lte=Subquery(taken_over.order_by("-at").values("at")[:1]),
+    )
+    added = Exists(steps.filter(action="reprise")) & ~Exists(named_then)
+    unlogged = ~Exists(steps.filter(action__in=("reprise", "mettre_en_vigueur")))
+    return unknown & (added | (unlogged & Q(first_year__gt=F("convention__first_year"))))
 
 
 def due_from(opened_on: date) -> str:
@@ -147,7 +167,9 @@ def withdraw(*, enrolment: Enrolment, actor: str, reason: str) -> str:
 
 def _locked(enrolment: Enrolment) -> Enrolment:
     rows = Enrolment.objects.select_for_update(of=("self",))
-    return rows.select_related("school", "convention__schedule__issuer").get(pk=enrolment.pk)
+    return rows.select_related(
+        "school", "convention__schedule__issuer", "convention__act", "convention__committee_act"
+    ).get(pk=enrolment.pk)
 
 
 def _record(
@@ -185,6 +207,12 @@ def _refuse_out_of_agreement(enrolment: Enrolment, on: date) -> None:
         raise OpeningRefused(
             f"La convention {enrolment.convention.reference} n'est pas en vigueur : "
             "aucune école ne s'ouvre avant."
+        )
+    end = enrolment.convention.last_day
+    if end and on > end:
+        raise OpeningRefused(
+            f"La convention {enrolment.convention.reference} a pris fin le {long_date(end)} : "
+            "corrigez la date, ou inscrivez l'école à la convention qui la suit."
         )
     last = enrolment.last_year
     if last is not None and on > school_year.last_day(last):

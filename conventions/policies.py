@@ -37,10 +37,11 @@ class Policy:
     for 2024-2025). `window` is when an amendment of its schools may be filed, None where there is no
     such amendment. `bills` is false for an agreement that gates openings only; `due_from_opening` is
     true where a school is due from its opening on, not from the first year of the agreement. `annex`
-    tells whether it names its schools in an annexed list, sent to be signed with it. `two_thirds` is
-    true where the committee adopts it by two thirds of the votes cast; `conditions` where the member
-    accepts a version of a document whose changes are notified to it. Beyond `annex_rows` schools the
-    list is a separate one, drawn up with the IEN (decision D7). `note` is a decision shown to staff.
+    tells whether it names its schools in a list that is signed, within it or beside it: see
+    `papers.lists`. `two_thirds` is true where the committee adopts it by two thirds of the votes cast;
+    `conditions` where the member accepts a version of a document whose changes are notified to it.
+    Beyond `annex_rows` schools the list is a separate one, drawn up with the IEN (decision D7). `note`
+    is a decision shown to staff.
     """
 
     code: str
@@ -128,6 +129,11 @@ GATING = tuple(policy.code for policy in POLICIES.values() if not policy.bills)
 WITH_CONDITIONS = tuple(policy.code for policy in POLICIES.values() if policy.conditions)
 DUE_FROM_OPENING = tuple(policy.code for policy in POLICIES.values() if policy.due_from_opening)
 BY_TWO_THIRDS = tuple(policy.code for policy in POLICIES.values() if policy.two_thirds)
+
+
+def bills(code: str) -> bool:
+    """Tell whether agreements of a text are called; those whose text is not named yet may be."""
+    return code not in GATING
 
 
 def years_beyond(code: str, first: int, last: int | None) -> str:

@@ -23,6 +23,8 @@ from conventions.findings import (
     unagreed_schools,
 )
 from conventions.models import Subscription
+from conventions.openings import presumed_open
+from conventions.territories import strangers
 from entsvc import school_year
 from entsvc.french import NO_BREAK
 from members.models import ConfirmedDebtor, Headcount, Member, Membership, School, Usage
@@ -243,6 +245,24 @@ _ALL = [
         TO_CHECK,
         enrolled_schools,
         lambda scope: Q(pk__in=enrolments(scope).filter(waiting_in(scope.year)).values("school")),
+    ),
+    Finding(
+        "ouverture-inconnue",
+        "Écoles sans date d'ouverture, facturées comme déjà en service",
+        "Ajoutées après la reprise de leur convention, elles sont dues à partir de leur ouverture : "
+        "enregistrez son jour, ou le dépôt de leur projet, dans la page « Ouvertures ».",
+        TO_CHECK,
+        enrolled_schools,
+        lambda scope: Q(pk__in=enrolments(scope).filter(presumed_open()).values("school")),
+    ),
+    Finding(
+        "hors-commune",
+        "Écoles inscrites d'une commune étrangère à la convention",
+        "Leur commune n'est ni celle du signataire ni une de son groupement : corrigez la liste, ou les "
+        "communes du groupement dans sa fiche.",
+        TO_CHECK,
+        enrolled_schools,
+        lambda scope: Q(pk__in=strangers(enrolments(scope), scope.year).values("school")),
     ),
     Finding(
         "a-fermer",

@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
+from operator import attrgetter
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, prefetch_related_objects
 
 from conventions import states
-from conventions.amendments import OpenWindow, Ruling, judge, next_window
+from conventions.amendments import OpenWindow, Ruling, Window, judge, next_window
 from conventions.assessment import covering
 from conventions.models import AmendedCommune, Amendment, Convention
 from conventions.policies import POLICIES, Policy
@@ -88,11 +89,18 @@ def communes_of(body: Member, year: int) -> list[Member]:
 
 def window_of(convention: Convention, on: date) -> OpenWindow | None:
     """Return the window open on a day or the next one; None where there is none (any more)."""
-    policy = POLICIES.get(convention.policy)
-    if policy is None or policy.window is None or convention.status != states.IN_FORCE:
+    window = window_in_text(convention)
+    if window is None or convention.status != states.IN_FORCE:
         return None
-    limits = [year for year in (convention.last_year, policy.last_year) if year is not None]
-    return next_window(policy.window, convention.first_year, min(limits, default=None), on)
+    limits = (convention.last_year, POLICIES[convention.policy].last_year)
+    last = min((year for year in limits if year is not None), default=None)
+    return next_window(window, convention.first_year, last, on)
+
+
+def window_in_text(convention: Convention) -> Window | None:
+    """Return when the text of an agreement lets its list change, None where it never does."""
+    policy = POLICIES.get(convention.policy)
+    return policy.window if policy else None
 
 
 def policy_of(convention: Convention) -> Policy:
@@ -148,7 +156,7 @@ def lists_by_year(convention: Convention, today: date) -> list[ListOfYear]:
         year: [row.school for row in rows if covers(convention, year) and covers(row, year)]
         for year in years
     }
-    schools = _by_uai(asked, rows)
+    schools = _by_uai(asked, [row.school for row in rows])
     return [
         ListOfYear(
             year,
@@ -164,6 +172,13 @@ def lists_by_year(convention: Convention, today: date) -> list[ListOfYear]:
     ]
 
 
+def change_of(amendment: Amendment, today: date) -> Change:
+    """Return what one amendment changes in the list of its year, as `lists_by_year` says it."""
+    prefetch_related_objects([amendment], "schools__school", "communes__commune")
+    current = enrolled(amendment.convention, amendment.school_year)
+    return _change(amendment, current, _by_uai([amendment], current), today)
+
+
 def covers(row: Convention | object, year: int) -> bool:
     """Tell whether the declared years of a row hold a school year."""
     return row.first_year <= year and (row.last_year is None or year <= row.last_year)
@@ -175,13 +190,20 @@ def during(year: int) -> Q:
     return ended & Q(valid_from__lte=school_year.last_day(year))
 
 
+READING_ORDER = ("commune_name", "name", "uai")
+
+
 def in_reading_order(schools: QuerySet[School]) -> QuerySet[School]:
     """Sort schools as a list of them is read: by commune, then by name."""
-    return schools.order_by("commune_name", "name", "uai")
+    return schools.order_by(*READING_ORDER)
 
 
-def _reading_key(school: School) -> tuple[str, str, str]:
-    return school.commune_name, school.name, school.uai
+def schools_of(uais: Iterable[str]) -> list[School]:
+    """Return the schools of these UAIs, in the order in which they are read."""
+    return list(in_reading_order(School.objects.filter(uai__in=uais)))
+
+
+_reading_key = attrgetter(*READING_ORDER)
 
 
 def _covered(convention: Convention, today: date) -> range:
@@ -191,9 +213,9 @@ def _covered(convention: Convention, today: date) -> range:
     return range(convention.first_year, last + 1)
 
 
-def _by_uai(asked: list[Amendment], rows: list) -> dict[str, School]:
+def _by_uai(asked: list[Amendment], named: list[School]) -> dict[str, School]:
     """Return the schools that the amendments name, with one query for those that are in no list."""
-    known = {row.school.uai: row.school for row in rows}
+    known = {school.uai: school for school in named}
     known |= {row.school.uai: row.school for amendment in asked for row in amendment.schools.all()}
     missing = {uai for a in asked for uai in (*a.added, *a.removed)} - set(known)
     if missing:
@@ -220,14 +242,18 @@ def _change(
         dated, reason = ruling.dated, ruling.reason
     return Change(
         amendment,
-        [schools[uai] for uai in added],
-        [schools[uai] for uai in removed],
+        _known(added, schools),
+        _known(removed, schools),
         communes_in_words(amendment.communes.all()),
         counts,
         ruled,
         dated,
         reason,
     )
+
+
+def _known(uais: Iterable[str], schools: dict[str, School]) -> list[School]:
+    return sorted((schools[uai] for uai in uais if uai in schools), key=_reading_key)
 
 
 def communes_in_words(rows: Iterable[AmendedCommune]) -> list[str]:

@@ -9,12 +9,13 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from conventions import endings, life, states
+from conventions import endings, life, requirements, states
 from conventions.endings import WAYS, Letters, Step, Way
 from conventions.models import Convention, Termination
 from conventions.policies import POLICIES, Ending, Policy
 from entsvc import school_year
 from entsvc.french import long_date
+from members import votes
 from members.models import Act
 
 # Where each recorded date is kept; that of a vote is the date of its act.
@@ -24,7 +25,10 @@ COLUMNS = {
     endings.CONCILIATION_FAILED: "conciliation_failed_on",
     endings.SECOND_LETTER: "second_letter_on",
 }
+# What a deliberation that ends an agreement may say it approves.
+ENDING_ACTS = ("", Act.Approval.ENDING, Act.Approval.OTHER)
 ALREADY_OPEN = "Une résiliation de cette convention est déjà en cours."
+NONE_DUE = "aucune"
 
 
 @dataclass(frozen=True)
@@ -49,14 +53,21 @@ def open_ways(convention: Convention) -> tuple[Ending, ...]:
     return policy.endings if policy else ()
 
 
+def not_in_force(convention: Convention) -> str:
+    """Return why no way out of an agreement can begin in its state, empty when one can."""
+    if convention.status == states.IN_FORCE:
+        return ""
+    state = states.AGREEMENT_STATES[convention.status]
+    return f"Seule une convention en vigueur se résilie ; elle est « {state} »."
+
+
 def open_termination(
     *, convention: Convention, ending: Ending, author: str, grounds: str, actor: str
 ) -> Termination:
     """Begin a way out of an agreement in force; raise life.Refused where its text does not open it."""
     with _writing(convention) as locked:
-        if locked.status != states.IN_FORCE:
-            state = states.AGREEMENT_STATES[locked.status]
-            raise life.Refused(f"Seule une convention en vigueur se résilie ; elle est « {state} ».")
+        if not_in_force(locked):
+            raise life.Refused(not_in_force(locked))
         policy = _policy(locked)
         if ending not in policy.endings:
             raise life.Refused(f"« {policy.name} » n'ouvre pas la voie « {ending.value} ».")
@@ -64,7 +75,7 @@ def open_termination(
         if way.member_only and author != Termination.Author.MEMBER:
             raise life.Refused(f"« {ending.value} » : seul le membre peut engager cette voie.")
         if way.grounds and not grounds:
-            raise life.Refused("Écrivez les motifs : ils sont exigés par cette voie.")
+            raise life.Refused(endings.NO_GROUNDS)
         termination = Termination(
             convention=locked, ending=ending.name.lower(), author=author, grounds=grounds
         )
@@ -76,7 +87,7 @@ def open_termination(
 def record_step(
     *, termination: Termination, record: str, on: date | None, act: Act | None = None, actor: str
 ) -> Termination:
-    """Date a step, or correct its date: only in the order of the way, never in the future.
+    """Date a step, or correct its date: in the order of the way, while the agreement holds, never ahead.
 
     `record` is a name of `endings.DATES`; a vote takes the date of its `act`. Raises life.Refused.
     """
@@ -90,6 +101,7 @@ def record_step(
         problem = endings.disorder(ending_of(locked), letters_of(locked))
         if problem:
             raise life.Refused(problem)
+        _check_in_term(locked.convention, on)
         _save(locked)
         _log(locked, life.ENDING_STEP, actor, f"{endings.DATES[record]} : {long_date(on)}")
     return locked
@@ -98,7 +110,7 @@ def record_step(
 def pronounce(
     *, termination: Termination, on: date, actor: str, comment: str = "", seen: str = ""
 ) -> Termination:
-    """End the agreement on a day, from the earliest one that its way allows and never ahead.
+    """End the agreement on a day, from the earliest that its way allows to its term, and never ahead.
 
     The years are closed by `life.move`: a year begun is due in full. Raises life.Refused.
     """
@@ -112,9 +124,10 @@ def pronounce(
             raise life.Refused(f"La fin est possible à partir du {long_date(first)}.")
         if on > timezone.localdate():
             raise life.Refused("La fin se prononce le jour venu : cette date est à venir.")
+        _check_in_term(convention, on)
         locked.status, locked.ended_on = Termination.Status.DONE, on
         _save(locked)
-        code = "resilier" if life.owes_a_year(convention, on) else "resilier_avant"
+        code = "resilier" if requirements.owes_a_year(convention, on) else "resilier_avant"
         words = f"{ending_of(locked).value} : fin au {long_date(on)}. {comment.strip()}".strip()
         life.move(convention, code, actor=actor, comment=words, on=on, seen=seen)
     return locked
@@ -149,18 +162,30 @@ def progress(termination: Termination) -> Progress:
 def consequences(convention: Convention, ended_on: date | None) -> list[str]:
     """Return, in French, what the end of an agreement does to what it owes."""
     words = []
-    if ended_on and not life.owes_a_year(convention, ended_on):
+    last = last_due(convention, ended_on) if ended_on else ""
+    if last == NONE_DUE:
         words.append("Aucune année scolaire de cette convention n'est commencée : rien n'est dû.")
-    elif ended_on:
-        last = life.last_year_due(convention, ended_on)
-        words.append(
-            f"Une année commencée est due en entier : la dernière due est {school_year.label(last)}."
-        )
+    elif last:
+        words.append(f"Une année commencée est due en entier : la dernière due est {last}.")
     else:
         words.append("Une année commencée est due en entier.")
     if not _policy(convention).refund:
         words.append("Les sommes perçues ne sont pas remboursées.")
     return words
+
+
+def last_due(convention: Convention, ended_on: date) -> str:
+    """Return the last school year due by an agreement ended on a day, « aucune » where none is."""
+    if not requirements.owes_a_year(convention, ended_on):
+        return NONE_DUE
+    return school_year.label(requirements.last_year_due(convention, ended_on))
+
+
+def recorded(termination: Termination) -> list[tuple[str, date]]:
+    """Return the steps that were dated, in order, whatever the text of the agreement says today."""
+    letters = letters_of(termination)
+    days = [(endings.DATES[name], getattr(letters, name)) for name in way_of(termination).records]
+    return [(name, day) for name, day in days if day]
 
 
 def ending_of(termination: Termination) -> Ending:
@@ -212,11 +237,37 @@ def _set(termination: Termination, record: str, on: date | None, act: Act | None
 
 
 def _check_act(termination: Termination, act: Act | None) -> None:
+    """Refuse an act that does not decide the end: of another body, rejected, or about something else."""
     if act is None or act.date is None:
         raise life.Refused("Choisissez la délibération, datée, qui décide la fin.")
-    if act.member_id != termination.convention.party_id:
+    if act.member_id != termination.convention.party_id or act.kind != Act.Kind.DELIBERATION:
         raise life.Refused(
             f"Cet acte n'est pas une délibération de {termination.convention.party} : {act}."
+        )
+    if act.vote and not act.vote.carries:
+        raise life.Refused(
+            f"{act} : {votes.in_words(act.vote)}. Choisissez la délibération qui adopte la fin, ou "
+            "corrigez ses voix dans « Actes »."
+        )
+    if act.approves not in ENDING_ACTS:
+        raise life.Refused(
+            f"{act} approuve « {act.get_approves_display()} », pas la fin d'une convention : choisissez "
+            "un autre acte, ou corrigez ce qu'il approuve dans « Actes »."
+        )
+
+
+def _check_in_term(convention: Convention, on: date) -> None:
+    """Refuse a day on which the agreement did not hold: nothing is left to end after its term."""
+    start, last = convention.start, convention.last_day
+    if start and start.day and on < start.day:
+        raise life.Refused(
+            f"Le {long_date(on)} précède la convention, qui ne commence que le {long_date(start.day)} : "
+            "corrigez la date."
+        )
+    if last and on > last:
+        raise life.Refused(
+            f"La convention a pris fin le {long_date(last)} : corrigez la date ou, si rien n'a abouti "
+            "avant, laissez la résiliation sans suite et constatez son terme."
         )
 
 

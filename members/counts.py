@@ -42,19 +42,42 @@ def retained(model: type[Count], year: int, schools: Any) -> dict[str, Known]:
 
     `schools` is a query of schools or of their keys.
     """
-    return {uai: preferred(known.values()) for uai, known in held(model, year, schools).items()}
+    return retained_by_year(model, (year,), schools)[year]
+
+
+def retained_by_year(
+    model: type[Count], years: Iterable[int], schools: Any
+) -> dict[int, dict[str, Known]]:
+    """Return {school year: {UAI: the count retained}} for some years, in one query."""
+    return {
+        year: {uai: preferred(known.values()) for uai, known in by_uai.items()}
+        for year, by_uai in _held(model, years, schools).items()
+    }
 
 
 def held(model: type[Count], year: int, schools: Any) -> dict[str, dict[str, Known]]:
     """Return {UAI: {source: the count that holds}} for a school year, in one query."""
+    return _held(model, (year,), schools)[year]
+
+
+def _held(
+    model: type[Count], years: Iterable[int], schools: Any
+) -> dict[int, dict[str, dict[str, Known]]]:
+    found: dict[int, dict[str, dict[str, Known]]] = {year: {} for year in years}
     rows = (
-        model.current.filter(school_year=year, school__in=schools)
+        model.current.filter(school_year__in=list(found), school__in=schools)
         .order_by("pk")
-        .values_list("school__uai", VALUE[model], "source_id", "source__billable", "source__rank")
+        .values_list(
+            "school_year",
+            "school__uai",
+            VALUE[model],
+            "source_id",
+            "source__billable",
+            "source__rank",
+        )
     )
-    found: dict[str, dict[str, Known]] = {}
-    for uai, number, source, billable, rank in rows:
-        found.setdefault(uai, {})[source] = Known(number, source, billable, rank)
+    for year, uai, number, source, billable, rank in rows:
+        found[year].setdefault(uai, {})[source] = Known(number, source, billable, rank)
     return found
 
 

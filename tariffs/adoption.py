@@ -1,5 +1,7 @@
 """Which version of a schedule may be called in a school year: the one an act adopted, or none."""
 
+from django.db.models import prefetch_related_objects
+
 from entsvc import school_year
 from tariffs import engine
 from tariffs.models import Adoption, Charge, Schedule, Version
@@ -21,16 +23,19 @@ def adopted(schedule: Schedule, year: int) -> Adoption:
             f"Aucun tarif {schedule.code} n'est adopté pour {school_year.label(year)} : "
             "enregistrez l'acte qui l'adopte avant d'appeler cette année."
         )
+    adoption.schedule = schedule  # in hand already
     return adoption
 
 
 def charges_of(version: Version) -> tuple[engine.Charge, ...]:
     """Return the charges of a version as the engine reads them, in the order of the tariff."""
-    rows = version.charges.prefetch_related("bands").order_by("position", "code")
+    rows = list(version.charges.order_by("position", "code"))
+    prefetch_related_objects([row for row in rows if row.model == Charge.Model.BANDED], "bands")
     return tuple(_engine_charge(charge) for charge in rows)
 
 
 def _engine_charge(charge: Charge) -> engine.Charge:
+    bands = charge.bands.all() if charge.model == Charge.Model.BANDED else ()
     return engine.Charge(
         code=charge.code,
         label=charge.label,
@@ -44,5 +49,5 @@ def _engine_charge(charge: Charge) -> engine.Charge:
         sector=charge.sector,
         subscription=charge.subscription,
         notice=charge.notice,
-        bands=tuple(engine.Band(b.lower, b.upper, b.price, b.note) for b in charge.bands.all()),
+        bands=tuple(engine.Band(b.lower, b.upper, b.price, b.note) for b in bands),
     )

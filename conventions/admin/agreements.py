@@ -7,12 +7,20 @@ from django.db import IntegrityError, models
 from django.db.models import Exists, OuterRef, Q
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
 from unfold.decorators import display
 
-from conventions import life, states, terminations
+from conventions import life, on_file, states, terminations, territories
 from conventions.admin import sections
 from conventions.admin.steps import CHANGE_PAGE, StepActions
-from conventions.admin.terminations import EndingActions, open_one, terminations_of
+from conventions.admin.terminations import (
+    STEP_PAGES,
+    EndingActions,
+    open_one,
+    step_links,
+    terminations_of,
+)
 from conventions.filters import FindingFilter
 from conventions.models import (
     Amendment,
@@ -27,6 +35,7 @@ from conventions.models import (
 )
 from conventions.papers.pages import papers_context
 from conventions.policies import POLICIES
+from conventions.who_pays import PayerForm
 from entsvc.french import long_date
 from entsvc.history_page import HistoryPage
 from entsvc.staff import LoadedAutocomplete, LoadedForm, ReadOnlyInline
@@ -74,7 +83,7 @@ NOT_DELETED = (
 )
 
 
-class ConventionForm(LoadedForm):
+class ConventionForm(PayerForm, LoadedForm):
     """The page of an agreement, refused when its state changed since it was shown."""
 
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
@@ -192,11 +201,7 @@ class ConventionAdmin(HistoryPage, StepActions, EndingActions, ScopedAdmin):
         "take_over_draft",
         "back_to_draft",
         "begin_ending",
-        {
-            "title": "Résiliation en cours",
-            "icon": "gavel",
-            "items": ["record_ending_step", "pronounce_ending", "drop_ending"],
-        },
+        *STEP_PAGES,
         "expire",
         "abandon",
     ]
@@ -268,6 +273,9 @@ class ConventionAdmin(HistoryPage, StepActions, EndingActions, ScopedAdmin):
         begun = getattr(request, "terminations", [])
         context |= {"life": _life_of(obj, begun) if obj else None, "sections": []}
         if obj is not None:
+            context["life"] |= _scan_of(obj, request.user)
+            if self.has_step_permission(request) and open_one(begun):
+                context["life"]["step_links"] = step_links(obj)
             context["sections"] = sections.shown(request, obj)
             context["show_delete"] = obj.status not in states.OWING
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
@@ -280,6 +288,12 @@ class ConventionAdmin(HistoryPage, StepActions, EndingActions, ScopedAdmin):
             return
         kept = ("status", obj._meta.pk.name)
         obj.save(update_fields=[f.name for f in obj._meta.concrete_fields if f.name not in kept])
+
+    def save_related(self, request, form, formsets, change):
+        """Say what is to be checked of the communes of the agreement: a warning, never a refusal."""
+        super().save_related(request, form, formsets, change)
+        for warning in territories.warnings(form.instance, timezone.localdate()):
+            messages.warning(request, warning)
 
     def delete_view(self, request, object_id, extra_context=None):
         convention = self.get_object(request, object_id)
@@ -336,6 +350,28 @@ def _name_of(found):
     return found.action_name.removeprefix("conventions_convention_")
 
 
+def _scan_of(convention, account):
+    """Return whether the signed paper is missing, what its member has instead, and where to add it."""
+    papers = list(convention.papers.order_by("at", "pk"))
+    missing = on_file.lacks_scan(convention, papers)
+    may_add = missing and account.has_perm("conventions.add_paper")
+    return {
+        "scan_missing": missing,
+        "nothing_to_download": missing and not on_file.has_paper(papers),
+        "scan_link": reverse("conventions:deposit-paper", args=[convention.pk]) if may_add else "",
+    }
+
+
+def _ending_of(termination):
+    """Return where the way out being followed has got to, or why the text of today does not tell."""
+    if termination is None:
+        return {"ending": None, "ending_problem": ""}
+    try:
+        return {"ending": terminations.progress(termination), "ending_problem": ""}
+    except life.Refused as error:
+        return {"ending": None, "ending_problem": str(error)}
+
+
 def _life_of(convention, begun):
     """Return what the head of the page says: the state, the dates, and the ways out begun."""
     termination = open_one(begun)
@@ -347,6 +383,7 @@ def _life_of(convention, begun):
         "end": _in_words(convention.end),
         "policy": policy,
         "ways": [way.value for way in terminations.open_ways(convention)],
-        "ending": terminations.progress(termination) if termination else None,
-        "past": [row for row in begun if row is not termination],
+        **_ending_of(termination),
+        "past": [(row, terminations.recorded(row)) for row in begun if row is not termination],
+        "step_links": [],
     }

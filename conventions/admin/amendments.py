@@ -14,15 +14,14 @@ from django.utils import timezone
 from unfold.decorators import action, display
 
 from conventions import filings, life, states
+from conventions.admin.answers import StepPages
 from conventions.amendment_forms import CommentForm, FiledForm, NeededCommentForm
-from conventions.amendment_pages import compare
-from conventions.filings import AmendmentRefused
-from conventions.models import Amendment, Paper, PaperKind
-from conventions.school_lists import enrolled, judged
+from conventions.amendment_pages import compare, with_agreements
+from conventions.models import Amendment, PaperKind
+from conventions.school_lists import enrolled, judged, schools_of
 from conventions.wishes import Wish, wish_of
 from entsvc import school_year
 from entsvc.french import euros, long_date, plural
-from entsvc.staff import ConfirmedAction
 from members.access import ScopedReadOnlyAdmin
 from members.models import School
 
@@ -44,7 +43,7 @@ COLOURS = {
 
 
 @admin.register(Amendment)
-class AmendmentAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
+class AmendmentAdmin(StepPages, ScopedReadOnlyAdmin):
     list_display = ["named", "party", "year_label", "state", "filed", "dated"]
     list_filter = ["status", "school_year", "convention__schedule__issuer", "convention__schedule"]
     list_select_related = ["convention__party"]
@@ -60,19 +59,8 @@ class AmendmentAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
     change_form_outer_before_template = "admin/conventions/amendment.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return (
-            super()
-            .get_queryset(request)
-            .select_related(
-                "convention__party",
-                "convention__debtor",
-                "convention__schedule",
-                "convention__act",
-                "new_party",
-                "new_debtor",
-                "act__issuer",
-                "act__member",
-            )
+        return with_agreements(super().get_queryset(request)).select_related(
+            "act__issuer", "act__member"
         )
 
     @display(description="avenant", ordering="convention__reference")
@@ -163,7 +151,7 @@ class AmendmentAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
             ),
             form=CommentForm,
             facts=_foreseen,
-            told=_told,
+            done=_told,
         )
 
     @action(description="Renvoyer au membre", permissions=["step"], icon="undo")
@@ -206,10 +194,8 @@ class AmendmentAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
         *,
         facts: list[str] | Callable[[Amendment], list[str]],
         form: type[forms.Form] | None = None,
-        done: str = "",
-        told: Callable[[Amendment], str] | None = None,
+        done: str | Callable[[Amendment], str],
     ) -> HttpResponse:
-        """Show what a step will do, then take it on POST; a refusal is said and loses nothing."""
         row = self.visible_or_404(request, object_id)
         posted = request.method == "POST"
         if posted and not self.has_step_permission(request):
@@ -217,23 +203,18 @@ class AmendmentAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
         given = {"amendment": row} if form is FiledForm else {}
         data = (request.POST, request.FILES) if posted else ()
         filled = (form or forms.Form)(*data, **given)
-        if posted and filled.is_valid():
-            try:
-                found = take(row, filled, request.user.get_username())
-            except states.IllegalTransition as error:
-                messages.error(request, str(error))
-                return redirect(self._page(row))
-            except AmendmentRefused as error:
-                filled.add_error(None, str(error))
-            else:
-                self._say(request, row, told(found) if told else done)
-                return redirect(self._page(row))
-        shown = facts(row) if callable(facts) else facts
-        words = {"facts": [_named(row), *shown], "form": filled, "button": title}
-        return self.confirm(request, title, row, **words)
+        return self.answer(
+            request,
+            row,
+            filled,
+            title,
+            lambda: take(row, filled, request.user.get_username()),
+            done,
+            facts=lambda: facts(row) if callable(facts) else [_named(row, row.schools.count()), *facts],
+        )
 
-    def _say(self, request: HttpRequest, row: Amendment, done: str) -> None:
-        messages.success(request, done)
+    def done(self, request: HttpRequest, row: Amendment) -> None:
+        """Say when nobody could be told of a step."""
         if not filings.recipients(row.convention):
             messages.warning(
                 request,
@@ -241,36 +222,40 @@ class AmendmentAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
                 "fiche.",
             )
 
-    def _page(self, row: Amendment) -> str:
-        return reverse("admin:conventions_amendment_change", args=[row.pk])
-
 
 def page_of(amendment: Amendment) -> dict[str, Any]:
     """Return what the page of an amendment shows beside its fields."""
-    convention, year = amendment.convention, amendment.school_year
-    asked = wish_of(amendment)
-    ruled = amendment.status in (states.ACCEPTED, states.WITHOUT_EFFECT)
-    before = _before(amendment, asked.schools) if ruled else enrolled(convention, year)
-    draft = reverse("conventions:draft", args=[convention.pk, PaperKind.AMENDMENT.value])
+    draft = reverse("conventions:draft", args=[amendment.convention_id, PaperKind.AMENDMENT.value])
     return {
-        "amendment": amendment,
-        "year": school_year.label(year),
-        "comparison": compare(convention, year, before, asked),
-        "communes": asked.moves,
-        "ruled": ruled,
-        "counts": amendment.status == states.ACCEPTED,
-        "ruling": amendment.ruling if ruled else _ruling_today(amendment, asked, before),
+        **_reading(amendment),
         "papers": list(amendment.papers.select_related("text").order_by("-at", "pk")),
         "draft": f"{draft}?avenant={amendment.pk}",
         "log": [(row, life.label_of(row)) for row in amendment.transitions.order_by("-at", "-pk")],
     }
 
 
+def _reading(amendment: Amendment) -> dict[str, Any]:
+    """Return what an amendment asks for, against the list that it changes, and what the rule says."""
+    convention, year = amendment.convention, amendment.school_year
+    asked = wish_of(amendment)
+    ruled = amendment.status in (states.ACCEPTED, states.WITHOUT_EFFECT)
+    before = _before(amendment, asked.schools) if ruled else enrolled(convention, year)
+    return {
+        "amendment": amendment,
+        "year": school_year.label(year),
+        "schools": len(asked.schools),
+        "comparison": compare(convention, year, before, asked),
+        "communes": asked.moves,
+        "ruled": ruled,
+        "counts": amendment.status == states.ACCEPTED,
+        "ruling": amendment.ruling if ruled else _ruling_today(amendment, asked, before),
+    }
+
+
 def _before(amendment: Amendment, asked: tuple[School, ...]) -> list[School]:
     """Return the list that held before a ruled amendment, from what was frozen of it."""
-    removed = School.objects.filter(uai__in=amendment.removed)
     kept = [school for school in asked if school.uai not in amendment.added]
-    return [*kept, *removed.order_by("commune_name", "name", "uai")]
+    return [*kept, *schools_of(amendment.removed)]
 
 
 def _ruling_today(amendment: Amendment, asked: Wish, current: list[School]) -> str:
@@ -288,9 +273,9 @@ def _ruling_today(amendment: Amendment, asked: Wish, current: list[School]) -> s
 
 def _foreseen(amendment: Amendment) -> list[str]:
     """Return what deciding does, before it is done."""
-    page = page_of(amendment)
+    page = _reading(amendment)
     compared = page["comparison"]
-    facts = [page["ruling"], *_claimed(amendment, page["papers"])]
+    facts = [_named(amendment, page["schools"]), page["ruling"], *_claimed(amendment)]
     facts += [f"Ajoutée : {school}." for school in compared.added]
     facts += [f"Retirée : {school}." for school in compared.removed]
     facts += [f"{words}." for words in page["communes"]]
@@ -300,18 +285,18 @@ def _foreseen(amendment: Amendment) -> list[str]:
     return [*facts, *compared.elsewhere, "La règle décide ; le membre est prévenu par courriel."]
 
 
-def _claimed(amendment: Amendment, papers: list[Paper]) -> list[str]:
+def _claimed(amendment: Amendment) -> list[str]:
     """Return the transmission that was declared and what is to prove it, which staff read first."""
     day, signed = amendment.transmitted_on, amendment.signed_on
     facts = [f"Signé le {long_date(signed)}."] if signed else []
     if amendment.received_on:
         facts.append(f"Reçu le {long_date(amendment.received_on)}.")
     if day and amendment.transmission_proof_id:
-        proofs = (row.name for row in papers if row.document_id == amendment.transmission_proof_id)
-        name = next(proofs, "")
-        named = f" « {name} »" if name else ""
+        proofs = amendment.papers.filter(document=amendment.transmission_proof_id)
+        proof = proofs.order_by("-at", "pk").first()
+        called = f" « {proof.name} »" if proof else ""
         facts.append(
-            f"Transmission déclarée le {long_date(day)} : ce jour compte. Ouvrez sa preuve{named}, "
+            f"Transmission déclarée le {long_date(day)} : ce jour compte. Ouvrez sa preuve{called}, "
             "parmi les documents ; si elle ne l'établit pas, renvoyez l'avenant."
         )
     elif day:
@@ -325,8 +310,8 @@ def _told(amendment: Amendment) -> str:
     return f"Sans effet. {amendment.ruling}"
 
 
-def _named(amendment: Amendment) -> str:
-    schools = plural(amendment.schools.count(), "école")
+def _named(amendment: Amendment, count: int) -> str:
+    schools = plural(count, "école")
     since = school_year.label(amendment.school_year)
     party = amendment.convention.party
     return f"A{str(amendment)[1:]} ({party}), à partir de {since} : {schools}."

@@ -12,13 +12,13 @@ from django.urls import reverse
 from django.utils import timezone
 from unfold.decorators import action
 
-from conventions import invitations, life, states
+from conventions import invitations, life, states, territories
+from conventions.admin.answers import StepPages
 from conventions.life_forms import StepForm, TakeOverForm
 from conventions.models import Convention, PaperKind
 from conventions.papers import kept
 from conventions.taking_over import take_over
 from entsvc.french import long_date
-from entsvc.staff import ConfirmedAction
 
 CHANGE_PAGE = "admin:conventions_convention_change"
 ICONS = {
@@ -54,7 +54,7 @@ def _step(code: str, name: str) -> Callable:
     return action(description=label, permissions=["step"], url_path=url, icon=ICONS[code])(page)
 
 
-class StepActions(ConfirmedAction):
+class StepActions(StepPages):
     """The steps of `states.AGREEMENT_ACTIONS`, for the admin of agreements."""
 
     # The buttons of each step; an agreement is ended by the pages of its terminations.
@@ -96,31 +96,22 @@ class StepActions(ConfirmedAction):
             return self.refuse(request, convention, str(error))
         data = (request.POST, request.FILES) if request.method == "POST" else ()
         form = StepForm(*data, convention=convention, code=code)
-        if request.method == "POST" and form.is_valid():
-            try:
-                life.move(convention, code, actor=request.user.get_username(), **form.given())
-            except states.IllegalTransition as error:
-                return self.refuse(request, convention, str(error))
-            except life.Refused as error:
-                for message in error.messages:
-                    form.add_error(None, message)
-            else:
-                state = states.AGREEMENT_STATES[convention.status]
-                messages.success(request, f"{convention.reference} : l'état est « {state} ».")
-                return redirect(CHANGE_PAGE, convention.pk)
-        return self.confirm(
+        return self.answer(
             request,
-            states.AGREEMENT_ACTIONS[code].label,
             convention,
-            form=form,
-            facts=[_named(convention), MEANINGS[code], *_dates(convention), *_told(convention, code)],
-            button=states.AGREEMENT_ACTIONS[code].label,
+            form,
+            states.AGREEMENT_ACTIONS[code].label,
+            lambda: life.move(convention, code, actor=request.user.get_username(), **form.given()),
+            lambda taken: (
+                f"{convention.reference} : l'état est « {states.AGREEMENT_STATES[taken.after]} »."
+            ),
+            facts=lambda: [
+                _named(convention),
+                MEANINGS[code],
+                *_dates(convention),
+                *_told(convention, code),
+            ],
         )
-
-    def refuse(self, request: HttpRequest, convention: Convention, message: str) -> HttpResponse:
-        """Come back to the agreement with what was refused."""
-        messages.error(request, message)
-        return redirect(CHANGE_PAGE, convention.pk)
 
     @action(
         description=states.AGREEMENT_ACTIONS["reprise"].label,
@@ -170,6 +161,8 @@ class StepActions(ConfirmedAction):
                     form.add_error(None, message)
             else:
                 messages.success(request, f"{taken.reference} est reprise et en vigueur.")
+                for warning in territories.warnings(taken, timezone.localdate()):
+                    messages.warning(request, warning)
                 return redirect(CHANGE_PAGE, taken.pk)
         back = (
             reverse(CHANGE_PAGE, args=[convention.pk])

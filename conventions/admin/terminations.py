@@ -1,22 +1,25 @@
 """The pages that end an agreement: begin a way out, date its steps, pronounce the end or leave it."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
-from django import forms
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.urls import reverse
 from unfold.decorators import action
 
 from conventions import endings, life, states, terminations
-from conventions.admin.steps import CHANGE_PAGE
 from conventions.life_forms import DropForm, EndingForm, PronounceForm, RecordForm
 from conventions.models import Convention, Termination
 from conventions.policies import POLICIES
 from entsvc.french import long_date
 
+# The pages of the way out that is being followed, and what their links say.
+STEP_PAGES = {
+    "record_ending_step": "Dater une étape",
+    "pronounce_ending": "Prononcer la fin",
+    "drop_ending": "Laisser sans suite",
+}
 NONE_OPEN = "Aucune résiliation n'est en cours pour cette convention."
 
 
@@ -31,6 +34,14 @@ def open_one(begun: list[Termination]) -> Termination | None:
     return next((row for row in begun if row.status == Termination.Status.OPEN), None)
 
 
+def step_links(convention: Convention) -> list[tuple[str, str]]:
+    """Return what the links to the pages of the open way out say, and their addresses."""
+    return [
+        (label, reverse(f"admin:conventions_convention_{name}", args=[convention.pk]))
+        for name, label in STEP_PAGES.items()
+    ]
+
+
 Page = Callable[[Any, HttpRequest, Convention, Termination], HttpResponse]
 
 
@@ -43,7 +54,10 @@ def of_the_open_one(page: Page) -> Callable[[Any, HttpRequest, str], HttpRespons
         termination = open_one(terminations_of(convention))
         if termination is None:
             return self.refuse(request, convention, NONE_OPEN)
-        return page(self, request, convention, termination)
+        try:
+            return page(self, request, convention, termination)
+        except life.Refused as error:
+            return self.refuse(request, convention, str(error))
 
     return found
 
@@ -52,9 +66,9 @@ class EndingActions:
     """The pages of the ends of an agreement, for its admin; see `conventions.terminations`."""
 
     def endings_shown(self, convention: Convention, termination: Termination | None) -> set[str]:
-        """Return the names of the buttons that make sense now."""
+        """Return the names of the buttons that make sense now; the steps stand beside their timeline."""
         if termination:
-            return {"record_ending_step", "pronounce_ending", "drop_ending"}
+            return set()
         may_end = convention.status == states.IN_FORCE and terminations.open_ways(convention)
         return {"begin_ending"} if may_end else set()
 
@@ -70,8 +84,10 @@ class EndingActions:
         ways = terminations.open_ways(convention)
         if not ways:
             return self.refuse(request, convention, _no_way(convention))
+        if obstacle := terminations.not_in_force(convention):
+            return self.refuse(request, convention, obstacle)
         form = EndingForm(_posted(request), ways=ways)
-        return self._answer(
+        return self.answer(
             request,
             convention,
             form,
@@ -80,7 +96,7 @@ class EndingActions:
                 convention=convention, actor=request.user.get_username(), **form.given()
             ),
             "La résiliation est engagée : datez ses étapes au fur et à mesure.",
-            facts=[
+            facts=lambda: [
                 f"{convention} – {convention.get_status_display()}",
                 "Rien ne change avant que la fin soit prononcée.",
                 *terminations.consequences(convention, None),
@@ -99,15 +115,13 @@ class EndingActions:
     ) -> HttpResponse:
         """Date the next step of the way out, or correct a date."""
         shown = terminations.progress(termination)
-        recorded = [step.record for step in shown.steps if step.done]
-        records = tuple(name for name in (shown.following, *recorded) if name)
         form = RecordForm(
             _posted(request),
             termination=termination,
-            records=records,
+            recorded={step.record: step.day for step in shown.steps if step.done},
             following=shown.following,
         )
-        return self._answer(
+        return self.answer(
             request,
             convention,
             form,
@@ -116,7 +130,7 @@ class EndingActions:
                 termination=termination, actor=request.user.get_username(), **form.given()
             ),
             "L'étape est enregistrée.",
-            facts=_in_words(shown),
+            facts=lambda: _in_words(shown),
         )
 
     @action(
@@ -131,18 +145,27 @@ class EndingActions:
     ) -> HttpResponse:
         """End the agreement, once the steps are done and the day has come."""
         shown = terminations.progress(termination)
-        form = PronounceForm(_posted(request), convention=convention, earliest=shown.earliest)
-        return self._answer(
+        form = PronounceForm(
+            _posted(request),
+            convention=convention,
+            earliest=shown.earliest,
+            last_due=partial(terminations.last_due, convention),
+        )
+        return self.answer(
             request,
             convention,
             form,
             "Prononcer la fin",
             lambda: terminations.pronounce(
-                termination=termination, actor=request.user.get_username(), **form.cleaned_data
+                termination=termination, actor=request.user.get_username(), **form.given()
             ),
             "La fin de la convention est prononcée.",
-            facts=_in_words(shown),
-            warnings=["La fin est définitive.", *shown.consequences],
+            facts=lambda: _in_words(shown),
+            warnings=[
+                "La fin est définitive.",
+                f"Si elle est prononcée au {long_date(form.day)} :",
+                *terminations.consequences(convention, form.day),
+            ],
         )
 
     @action(
@@ -157,7 +180,7 @@ class EndingActions:
     ) -> HttpResponse:
         """Leave the way out without effect."""
         form = DropForm(_posted(request))
-        return self._answer(
+        return self.answer(
             request,
             convention,
             form,
@@ -166,31 +189,10 @@ class EndingActions:
                 termination=termination, actor=request.user.get_username(), **form.cleaned_data
             ),
             "La résiliation est laissée sans suite : la convention continue.",
-            facts=_in_words(terminations.progress(termination)),
+            facts=lambda: [
+                f"{step} : {long_date(day)}." for step, day in terminations.recorded(termination)
+            ],
         )
-
-    def _answer(
-        self,
-        request: HttpRequest,
-        convention: Convention,
-        form: forms.Form,
-        title: str,
-        write: Callable[[], Termination],
-        done: str,
-        **shown: list[str],
-    ) -> HttpResponse:
-        if request.method == "POST" and form.is_valid():
-            try:
-                write()
-            except states.IllegalTransition as error:
-                return self.refuse(request, convention, str(error))
-            except life.Refused as error:
-                for message in error.messages:
-                    form.add_error(None, message)
-            else:
-                messages.success(request, done)
-                return redirect(CHANGE_PAGE, convention.pk)
-        return self.confirm(request, title, convention, form=form, button=title, **shown)
 
 
 def _posted(request: HttpRequest) -> Any:

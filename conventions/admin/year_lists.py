@@ -9,10 +9,9 @@ from django.utils import timezone
 
 from conventions import states
 from conventions.admin import sections
-from conventions.filings import window_of
 from conventions.models import Convention
 from conventions.policies import POLICIES
-from conventions.school_lists import lists_by_year
+from conventions.school_lists import lists_by_year, window_in_text, window_of
 
 TEMPLATE = "admin/conventions/year_lists.html"
 
@@ -20,7 +19,7 @@ TEMPLATE = "admin/conventions/year_lists.html"
 def year_lists(request: HttpRequest, convention: Convention) -> dict[str, Any]:
     """Return what `TEMPLATE` shows of an agreement."""
     policy = POLICIES.get(convention.policy)
-    takes = bool(policy and policy.window)
+    takes = window_in_text(convention) is not None
     may_open = takes and convention.status == states.IN_FORCE
     may_open = may_open and request.user.has_perm("conventions.add_amendment")
     today = timezone.localdate()

@@ -160,12 +160,30 @@ class Convention(Years):
         return f"{self.reference} – {self.party}"
 
     def clean(self) -> None:
-        """Refuse conditions that its text or its issuer does not have, and years beyond its text."""
+        """Refuse acts and conditions that are not its own, and years beyond its text."""
         obstacle = self.conditions and self.conditions_obstacle(self.conditions)
         if obstacle:
             raise ValidationError({"conditions": obstacle})
         if self.years_obstacle:
             raise ValidationError({"last_year": self.years_obstacle})
+        wrong = self.acts_obstacles()
+        if wrong:
+            raise ValidationError(wrong)
+
+    def acts_obstacles(self) -> dict[str, str]:
+        """Return why an act can't be that of its party or of its issuer, by column.
+
+        The communes of a RPI deliberate for it.
+        """
+        found = {}
+        act, committee = self.act, self.committee_act
+        if act and self.party_id:
+            collective = self.party.kind == Member.Kind.RPI and act.member_id
+            if not collective and act.member_id not in {self.party_id, self.debtor_id} - {None}:
+                found["act"] = f"Cet acte n'est pas une délibération du signataire ni du payeur : {act}."
+        if committee and self.schedule_id and committee.issuer_id != self.schedule.issuer_id:
+            found["committee_act"] = f"Cet acte n'est pas une délibération de l'émetteur : {committee}."
+        return found
 
     @property
     def years_obstacle(self) -> str:

@@ -3,9 +3,13 @@
 import datetime as dt
 from decimal import Decimal
 
+import pytest
+
 from conventions import filings, states
+from conventions.filings import AmendmentRefused
 from conventions.models import AmendedSchool, PaperKind
 from conventions.policies import PARTNERSHIP_2020
+from entsvc.scans import CheckedPdf
 from tests.conventions.world import a_member, a_schedule
 from tests.factories import (
     AmendmentFactory,
@@ -34,6 +38,9 @@ def a_scan(mark=""):
     body += b"".join(f"{offset:010} 00000 n \n".encode() for offset in offsets)
     body += f"trailer<</Size 4/Root 1 0 R>>\nstartxref\n{start}\n%%EOF\n".encode()
     return bytes(body)
+
+
+A_SCAN = CheckedPdf(a_scan(), "avenant.pdf")
 
 
 def an_agreement(schools=4, **facts):
@@ -92,3 +99,19 @@ def uais(convention, year):
 def a_text():
     """Write the text without which no amendment is drawn."""
     return PaperTextFactory(kind=PaperKind.AMENDMENT, body="Avenant n° {avenant_numero}.")
+
+
+def schools_of(convention, year=2020):
+    return filings.enrolled(convention, year)
+
+
+def opened(convention, schools, year=2020, **facts):
+    given = {"actor": "mairie", **facts}
+    return filings.open_amendment(convention=convention, school_year=year, schools=schools, **given)
+
+
+def refusal(call, **facts):
+    """Return in which words an amendment is refused."""
+    with pytest.raises(AmendmentRefused) as caught:
+        call(**facts)
+    return str(caught.value).replace("\u00a0", " ")

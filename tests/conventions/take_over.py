@@ -1,12 +1,11 @@
 """Files of agreements already signed, and what their import writes."""
 
+from django.db import transaction
+
 from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription
-from tests.factories import (
-    ScheduleFactory,
-    valid_siret,
-)
+from tests.factories import MemberFactory, ScheduleFactory, SchoolFactory, valid_siret
 from tests.members import files
-from tests.members.files import write_csv
+from tests.members.files import run, write_csv
 
 HEADER = (
     "siret_membre;bareme;reference;date_signature;premiere_annee;derniere_annee;date_fin;"
@@ -23,6 +22,14 @@ def schedules_of_the_files():
     """Make the schedules that the files name."""
     ScheduleFactory(code="OCC-ENT-ECOLE")
     ScheduleFactory(code="NPDC-ENT")
+
+
+def members_and_schools_of_the_files():
+    """Make those that the files name, so that nothing is pending."""
+    for uai in ("0310891A", "0312522Y", "0341301E"):
+        SchoolFactory(uai=uai)
+    for siret in ("21310533100010", valid_siret(1), valid_siret(2)):
+        MemberFactory(siret=siret)
 
 
 def conventions(tmp_path, *rows, header=HEADER, **form):
@@ -74,3 +81,12 @@ def snapshot():
             )
         ),
     }
+
+
+def what_it_writes(path):
+    """Import a file, look, and undo it: what was put in force can't be deleted."""
+    with transaction.atomic():
+        run("import_conventions", path)
+        found = snapshot()
+        transaction.set_rollback(True)
+    return found

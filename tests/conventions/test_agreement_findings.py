@@ -6,7 +6,7 @@ import pytest
 
 from conventions import states
 from conventions.assessment import covering
-from conventions.models import Convention, Enrolment
+from conventions.models import Convention, Enrolment, Paper
 from conventions.policies import CHARTER, FRAMEWORK, PARTNERSHIP_2024, POLICIES, TRANSFER
 from conventions.readiness import FINDINGS, counts
 from tests.conventions.world import PER_PUPIL, PER_SCHOOL, YEAR, a_member, a_schedule, enrol, scope_of
@@ -17,6 +17,7 @@ from tests.factories import (
     ConventionFactory,
     EnrolmentFactory,
     MemberFactory,
+    PaperFactory,
 )
 
 pytestmark = pytest.mark.django_db
@@ -145,6 +146,7 @@ def test_the_framework_has_neither_payer_nor_school_to_check(schedule):
         schedule=schedule, policy=FRAMEWORK.code, party=a_member(email="", address="", siret=None)
     )
     EnrolmentFactory(convention=framework)
+    PaperFactory(convention=framework, role=Paper.Role.SIGNED, text=None)
     ConventionFactory(schedule=schedule, policy=FRAMEWORK.code, status=states.DRAFT)
     numbers = counts(scope_of(schedule))
     assert {code for code, number in numbers.items() if number} == set()

@@ -19,7 +19,7 @@ from conventions.estimates import estimate
 from conventions.findings import Scope
 from conventions.models import Enrolment, Transition
 from conventions.policies import CHARTER, FRAMEWORK, PARTNERSHIP_2024
-from conventions.readiness import counts
+from conventions.readiness import FINDINGS, counts
 from invoicing.calculation import compute_run, recompute
 from tests.conventions.tariff import adopt, per_school
 from tests.factories import ConventionFactory, EnrolmentFactory, ScheduleFactory
@@ -128,6 +128,46 @@ def test_a_school_of_a_new_charter_is_due_from_its_opening_only(schedule):
 def test_the_schools_of_a_charter_taken_over_or_of_another_text_are_billed(schedule, actions, policy):
     by_steps(enrolled(schedule), *actions, policy=policy)
     assert totals(schedule) == [45, 45, 45]
+
+
+def presumed(schedule):
+    """Return the schools that the readiness page says are billed without a known opening."""
+    finding = FINDINGS["ouverture-inconnue"]
+    return [row.uai for row in finding.rows(Scope(schedule.issuer, 2024)).order_by("uai")]
+
+
+def test_a_school_added_after_the_taking_over_of_its_charter_is_told(schedule):
+    """It is billed as those that were in service then, until a fact of its opening is recorded."""
+    enrolment = by_steps(enrolled(schedule), "reprise")
+    assert presumed(schedule) == []
+    added = EnrolmentFactory(convention=enrolment.convention)
+    assert totals(schedule) == [90, 90, 90]
+    assert presumed(schedule) == [added.school.uai]
+    added.opened_on = dt.date(2024, 11, 18)
+    added.save()
+    assert presumed(schedule) == []
+    assert totals(schedule) == [45, 90, 90]
+
+
+def test_a_school_that_the_charter_named_then_is_not_told_when_its_row_is_made_again(schedule):
+    enrolment = by_steps(enrolled(schedule), "reprise")
+    facts = {"convention": enrolment.convention, "school": enrolment.school, "first_year": 2021}
+    enrolment.delete()
+    EnrolmentFactory(**facts)
+    assert presumed(schedule) == []
+
+
+def test_without_a_log_a_school_of_a_later_year_is_told(schedule):
+    enrolment = by_steps(enrolled(schedule))
+    later = EnrolmentFactory(convention=enrolment.convention, first_year=2022)
+    assert presumed(schedule) == [later.school.uai]
+
+
+@pytest.mark.parametrize(("actions", "policy"), [(NEW, CHARTER), (("reprise",), PARTNERSHIP_2024)])
+def test_what_waits_for_its_opening_or_owes_from_the_first_year_is_not_told(schedule, actions, policy):
+    enrolment = by_steps(enrolled(schedule), *actions, policy=policy)
+    EnrolmentFactory(convention=enrolment.convention, first_year=2022)
+    assert presumed(schedule) == []
 
 
 def test_the_reason_of_staff_comes_before_the_opening(schedule):

@@ -1,10 +1,12 @@
 """The page of an agreement says when it starts and ends, and why."""
 
 import datetime as dt
+import re
 
 import pytest
 
 from conventions.policies import CHARTER, PARTNERSHIP_2024, TRANSFER
+from tests.conventions.world import account
 from tests.factories import ActFactory, ConventionFactory, EnrolmentFactory
 
 pytestmark = pytest.mark.django_db
@@ -53,3 +55,12 @@ def test_an_agreement_is_found_by_a_school_it_names(admin_client):
     shown = admin_client.get("/admin/conventions/convention/", {"q": enrolment.school.uai})
     assert enrolment.convention.reference in shown.content.decode()
     assert "AUTRE" not in shown.content.decode()
+
+
+def test_who_only_reads_sees_school_years_and_no_bare_number(client):
+    convention = ConventionFactory(first_year=2019, last_year=2020)
+    account(client, "lecture", convention.schedule.issuer)
+    shown = client.get(f"/admin/conventions/convention/{convention.pk}/change/").content.decode()
+    assert "2019-2020" in shown
+    assert "2020-2021" in shown
+    assert not re.search(r">\s*20(19|20)\s*<", shown)

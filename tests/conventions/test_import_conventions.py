@@ -1,34 +1,31 @@
-"""The take-over of agreements: which rows are kept, and what the report says of the others."""
+"""The take-over of agreements: what a file writes, changes and leaves as it was."""
 
 import datetime as dt
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from conventions import states
-from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription, Transition
-from members.models import Member, School
+from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription
+from members.models import Member
 from tests.conventions.take_over import (
     EPCI,
     HEADER,
     SAUBENS,
     changed,
     conventions,
+    members_and_schools_of_the_files,
     schedules_of_the_files,
     snapshot,
+    what_it_writes,
 )
 from tests.factories import (
-    AmendmentFactory,
     ChargeFactory,
-    ConventionFactory,
-    MemberFactory,
     ScheduleFactory,
-    SchoolFactory,
     VersionFactory,
     valid_siret,
 )
-from tests.members.files import run, run_refused, with_columns, write_csv, write_xlsx
+from tests.members.files import run, with_columns, write_csv, write_xlsx
 
 pytestmark = pytest.mark.django_db
 
@@ -41,19 +38,7 @@ def schedules():
 @pytest.fixture
 def known():
     """The members and schools that the files name, so that nothing is pending."""
-    for uai in ("0310891A", "0312522Y", "0341301E"):
-        SchoolFactory(uai=uai)
-    for siret in ("21310533100010", valid_siret(1), valid_siret(2)):
-        MemberFactory(siret=siret)
-
-
-def what_it_writes(path):
-    """Import a file, look, and undo it: what was put in force can't be deleted."""
-    with transaction.atomic():
-        run("import_conventions", path)
-        found = snapshot()
-        transaction.set_rollback(True)
-    return found
+    members_and_schools_of_the_files()
 
 
 def test_it_works(tmp_path, known):
@@ -233,12 +218,6 @@ def test_codes_of_another_schedule_are_not_lent(tmp_path, known):
     assert Subscription.objects.get().code == "ACCOMPAGNEMENT"
 
 
-def test_the_same_reference_in_another_case_of_the_schedule_is_a_twin(tmp_path, known):
-    twin = changed(SAUBENS, "bareme", "occ-ent-ecole")
-    outcome = run("import_conventions", conventions(tmp_path, SAUBENS, twin))
-    assert [finding[:2] for finding in outcome.refused] == [(2, "reference"), (3, "reference")]
-
-
 @pytest.mark.parametrize("again", [False, True])
 def test_the_number_of_queries_does_not_depend_on_the_number_of_rows(
     tmp_path, known, again, django_assert_num_queries
@@ -261,25 +240,6 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_rows(
     path = rows(100, 30)  # what one insert of SQLite takes with its history: 999 parameters
     with django_assert_num_queries(len(few)):
         run("import_conventions", path)
-
-
-def test_a_refused_row_makes_nothing_pending(tmp_path, known):
-    run("import_conventions", conventions(tmp_path, SAUBENS))
-    early = changed(changed(SAUBENS, "date_signature", ""), "date_fin", "2024-01-01")
-    early = changed(early, "siret_debiteur", valid_siret(9))
-    outcome = run("import_conventions", conventions(tmp_path, early))
-    assert outcome.refused == [(2, "date_fin", "2024-01-01")]
-    assert not Member.objects.filter(siret=valid_siret(9)).exists()
-
-
-def test_a_date_that_contradicts_a_stored_one_is_refused(tmp_path, known):
-    run("import_conventions", conventions(tmp_path, SAUBENS))
-    early = changed(changed(SAUBENS, "date_signature", ""), "date_fin", "2024-01-01")
-    both = what_it_writes(conventions(tmp_path, EPCI))
-    outcome = run("import_conventions", conventions(tmp_path, early, EPCI))
-    assert outcome.refused == [(2, "date_fin", "2024-01-01")]
-    assert outcome.report["created"] == 1
-    assert snapshot() == both
 
 
 def test_an_empty_last_year_opens_the_agreement(tmp_path, known):
@@ -322,88 +282,6 @@ def test_a_dry_run_reports_the_same_and_writes_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("column", "value"),
-    [
-        ("siret_membre", "21310533100011"),
-        ("siret_membre", ""),
-        ("siret_debiteur", "2,13105E+13"),
-        ("bareme", "AUTRE"),
-        ("reference", ""),
-        ("date_signature", "septembre 2024"),
-        ("date_signature", "2024-09-31"),
-        ("premiere_annee", ""),
-        ("premiere_annee", "2024"),
-        ("derniere_annee", "2023-2024"),
-        ("derniere_annee", "2024-2026"),
-        ("date_fin", "2024-09-01"),
-        ("ecoles", "0310891B"),
-        ("options", "UNE-OPTION-AU-NOM-BIEN-TROP-LONG"),
-        ("unites", "DEMIJOURNEE"),
-        ("unites", "DEMIJOURNEE="),
-        ("unites", "UNE-UNITE-AU-NOM-BIEN-TROP-LONG=1"),
-    ],
-)
-def test_a_bad_row_is_refused_with_line_field_and_value_and_stops_no_other(
-    tmp_path, known, column, value
-):
-    outcome = run("import_conventions", conventions(tmp_path, EPCI, changed(SAUBENS, column, value)))
-    assert outcome.refused == [(3, column, value)]
-    assert [c.reference for c in Convention.objects.order_by("pk")] == ["ENT-2"]
-
-
-@pytest.mark.parametrize("quantity", ["-1", "1.5", "99999999999"])
-def test_a_quantity_that_is_no_count_is_refused(tmp_path, known, quantity):
-    row = changed(EPCI, "unites", f"DEMIJOURNEE={quantity}")
-    outcome = run("import_conventions", conventions(tmp_path, row))
-    assert [finding[:2] for finding in outcome.refused] == [(2, "unites")]
-
-
-def test_a_school_or_a_unit_named_twice_in_a_row_is_refused(tmp_path, known):
-    outcome = run(
-        "import_conventions",
-        conventions(
-            tmp_path,
-            changed(SAUBENS, "ecoles", "0310891A 0310891a"),
-            changed(EPCI, "unites", "DEMIJOURNEE=1 DEMIJOURNEE=2"),
-        ),
-    )
-    assert outcome.refused == [(2, "ecoles", "0310891A"), (3, "unites", "DEMIJOURNEE=2")]
-
-
-def test_the_schedules_possible_are_told(tmp_path, known):
-    outcome = run("import_conventions", conventions(tmp_path, changed(SAUBENS, "bareme", "OCC")))
-    assert "NPDC-ENT, OCC-ENT-ECOLE" in outcome.report["refused"][0]["message"]
-
-
-def test_a_reference_present_twice_is_refused_everywhere(tmp_path, known):
-    twin = changed(EPCI, "reference", "ENT-1")
-    other = changed(twin, "bareme", "OCC-ENT-ECOLE")
-    outcome = run("import_conventions", conventions(tmp_path, SAUBENS, other, twin))
-    shown = "OCC-ENT-ECOLE ENT-1"
-    assert outcome.refused == [(2, "reference", shown), (3, "reference", shown)]
-    assert Convention.objects.get().schedule.code == "NPDC-ENT"
-
-
-def test_a_missing_signature_is_flagged_not_refused(tmp_path, known):
-    outcome = run("import_conventions", conventions(tmp_path, changed(SAUBENS, "date_signature", "")))
-    assert outcome.flagged == [(2, "date_signature", "")]
-    assert Convention.objects.get().signed_on is None
-
-
-def test_members_and_schools_not_known_yet_are_pending_and_flagged(tmp_path):
-    path = conventions(tmp_path, changed(SAUBENS, "siret_debiteur", valid_siret(2)))
-    outcome = run("import_conventions", path)
-    assert outcome.counts == (1, 1, 0, 0, 0, 3)
-    assert sorted(outcome.flagged) == [
-        (2, "siret", valid_siret(2)),
-        (2, "siret", "21310533100010"),
-        (2, "uai", "0310891A"),
-    ]
-    assert School.objects.get().name == ""
-    assert {m.name for m in Member.objects.all()} == {""}
-
-
-@pytest.mark.parametrize(
     "form", [{"encoding": "utf-8-sig"}, {"newline": "\r\n"}, {"header": HEADER.upper()}]
 )
 def test_every_form_of_csv_gives_the_same_agreements(tmp_path, known, form):
@@ -430,98 +308,3 @@ def test_the_debtor_column_is_optional(tmp_path, known):
     assert run("import_conventions", conventions(tmp_path, row, header=header)).counts == (
         (1, 1, 0, 0, 0, 0)
     )
-
-
-def test_a_file_without_a_required_column_changes_nothing(tmp_path, known):
-    path = conventions(tmp_path, SAUBENS, header=HEADER.replace("ecoles", "etablissements"))
-    assert "ecoles" in run_refused("import_conventions", path)
-
-
-def test_who_put_agreements_in_force_is_logged_once(tmp_path, known):
-    run("import_conventions", conventions(tmp_path, SAUBENS))
-    Convention.objects.create(
-        schedule=ScheduleFactory(code="ENT-DRAFT"),
-        reference="ENT-1",
-        status=states.DRAFT,
-        party=Member.objects.get(siret="21310533100010"),
-        debtor=Member.objects.get(siret="21310533100010"),
-        first_year=2024,
-    )
-    draft = changed(SAUBENS, "bareme", "ENT-DRAFT")
-    row = changed(SAUBENS, "derniere_annee", "2025-2026")
-    outcome = run("import_conventions", conventions(tmp_path, row, draft, EPCI))
-    assert outcome.counts == (3, 1, 2, 0, 0, 0)
-    logged = Transition.objects.order_by("pk").values_list(
-        "convention__schedule__code", "convention__reference", "action", "before", "after"
-    )
-    assert sorted(logged) == [
-        ("ENT-DRAFT", "ENT-1", "reprise", states.DRAFT, states.IN_FORCE),
-        ("NPDC-ENT", "ENT-2", "reprise", states.DRAFT, states.IN_FORCE),
-        ("OCC-ENT-ECOLE", "ENT-1", "reprise", states.DRAFT, states.IN_FORCE),
-    ]
-    assert all(row.actor and row.comment.startswith("import ") for row in Transition.objects.all())
-
-
-def test_a_file_reopens_no_agreement(tmp_path, known):
-    path = conventions(tmp_path, SAUBENS, EPCI)
-    run("import_conventions", path)
-    for state in (*states.AGREEMENT_STATES,):
-        if state in (states.DRAFT, states.IN_FORCE):
-            continue
-        Convention.objects.filter(reference="ENT-1").update(status=state)
-        before = snapshot()
-        outcome = run("import_conventions", path)
-        assert outcome.counts == (2, 0, 0, 1, 1, 0)
-        assert outcome.refused == [(2, "reference", "ENT-1")]
-        message = outcome.report["refused"][0]["message"]
-        assert f"« {states.AGREEMENT_STATES[state]} »" in message
-        assert snapshot() == before
-    assert Transition.objects.count() == 2
-
-
-def test_the_schools_of_an_amended_agreement_change_by_amendment_only(tmp_path, known):
-    run("import_conventions", conventions(tmp_path, EPCI))
-    AmendmentFactory(convention=Convention.objects.get())
-    outcome = run("import_conventions", conventions(tmp_path, changed(EPCI, "ecoles", "0310891A")))
-    assert outcome.refused == [(2, "ecoles", "0310891A")]
-    row = changed(EPCI, "date_fin", "2026-08-31")
-    assert run("import_conventions", conventions(tmp_path, row)).report["updated"] == 1
-
-
-def test_a_request_that_was_dropped_holds_no_list_back(tmp_path, known):
-    run("import_conventions", conventions(tmp_path, EPCI))
-    AmendmentFactory(convention=Convention.objects.get(), status=states.DROPPED)
-    row = changed(EPCI, "ecoles", "0310891A")
-    assert run("import_conventions", conventions(tmp_path, row)).report["updated"] == 1
-
-
-def test_an_old_file_does_not_undo_a_succession(tmp_path, known):
-    run("import_conventions", conventions(tmp_path, SAUBENS, EPCI))
-    old = Convention.objects.get(reference="ENT-2")
-    body = Member.objects.get(siret=valid_siret(2))
-    ConventionFactory(
-        schedule=old.schedule,
-        reference="ENT-2-A1",
-        succeeds=old,
-        party=body,
-        first_year=2025,
-        last_year=None,
-    )
-    Convention.objects.filter(pk=old.pk).update(last_year=2024, ends_on=dt.date(2025, 8, 31))
-    before = snapshot()
-    closed = changed(changed(EPCI, "derniere_annee", "2024-2025"), "date_fin", "2025-08-31")
-    for row, column, value in (
-        (EPCI, "derniere_annee", ""),
-        (changed(closed, "derniere_annee", "2027-2028"), "derniere_annee", "2027-2028"),
-        (changed(closed, "premiere_annee", "2022-2023"), "premiere_annee", "2022-2023"),
-        (changed(closed, "siret_membre", valid_siret(2)), "siret_membre", valid_siret(2)),
-        (changed(closed, "siret_debiteur", valid_siret(2)), "siret_debiteur", valid_siret(2)),
-        (changed(closed, "date_fin", "2027-08-31"), "date_fin", "2027-08-31"),
-    ):
-        outcome = run("import_conventions", conventions(tmp_path, SAUBENS, row))
-        assert outcome.refused == [(3, column, value)]
-        assert "ENT-2-A1 prend la suite" in outcome.report["refused"][0]["message"]
-        assert outcome.report["unchanged"] == 1
-        assert snapshot() == before
-    named = changed(closed, "date_signature", "2023-06-16")
-    assert run("import_conventions", conventions(tmp_path, named)).report["updated"] == 1

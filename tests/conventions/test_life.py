@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conventions import life, states
+from conventions import life, requirements, states
 from conventions.life import Refused, move, move_amendment
 from conventions.models import Amendment, Convention, Paper, PaperKind, Transition
 from conventions.policies import CHARTER, FRAMEWORK, PARTNERSHIP_2020, PARTNERSHIP_2024, TRANSFER
@@ -42,15 +42,15 @@ def papers(monkeypatch):
     """Papers kept without drawing them: (kind, convention) of each."""
     kept = []
 
-    def freeze(kind, convention, amendment=None, *, actor, year=None):
-        kept.append(kind)
-        return PaperFactory(convention=convention, kind=kind, actor=actor)
+    def freeze_to_sign(convention, *, actor):
+        kept.append(PaperKind.AGREEMENT)
+        return [PaperFactory(convention=convention, actor=actor)]
 
     def receive(content, name, convention, amendment=None, *, kind, actor, role):
         kept.append((kind, name))
         return PaperFactory(convention=convention, kind=kind, role=role, name=name, actor=actor)
 
-    fake = SimpleNamespace(freeze=freeze, receive=receive)
+    fake = SimpleNamespace(freeze_to_sign=freeze_to_sign, receive=receive)
     monkeypatch.setattr(life, "freezing", fake)
     return kept
 
@@ -91,7 +91,7 @@ def test_every_action_leads_from_a_state_to_another_one_that_exists():
 
 
 def test_every_action_of_an_agreement_says_what_it_asks_for():
-    assert set(life.REQUIREMENTS) == set(states.AGREEMENT_ACTIONS)
+    assert set(requirements.REQUIREMENTS) == set(states.AGREEMENT_ACTIONS)
     assert set(life.CHANGES) | set(life.PAPERS) <= set(states.AGREEMENT_ACTIONS)
 
 
@@ -139,7 +139,7 @@ def test_it_works(db, papers):
     EnrolmentFactory(convention=convention)
     move(convention, "envoyer", actor=ACTOR)
     assert convention.status == states.SENT
-    assert papers == [PaperKind.AGREEMENT, PaperKind.ANNEX]
+    assert papers == [PaperKind.AGREEMENT]
     move(
         convention,
         "signer",
@@ -148,7 +148,7 @@ def test_it_works(db, papers):
         scan=CheckedPdf(b"%PDF-", "signee.pdf"),
         comment="reçue par courrier",
     )
-    assert papers[2:] == [(PaperKind.AGREEMENT, "signee.pdf")]
+    assert papers[1:] == [(PaperKind.AGREEMENT, "signee.pdf")]
     assert (convention.status, convention.signed_on) == (states.SIGNED, dt.date(2024, 9, 2))
     move(convention, "mettre_en_vigueur", actor=ACTOR)
     stored = Convention.objects.get()
@@ -186,7 +186,7 @@ def test_a_paper_that_can_not_be_drawn_leaves_the_draft_as_it_was(db, papers, mo
     def broken(*_, **__):
         raise RuntimeError("panne")
 
-    fake = SimpleNamespace(freeze=broken)
+    fake = SimpleNamespace(freeze_to_sign=broken)
     monkeypatch.setattr(life, "freezing", fake)
     convention = agreement(policy=FRAMEWORK)
     with pytest.raises(RuntimeError):
@@ -242,7 +242,7 @@ def test_a_start_to_come_is_waited_for_or_stated(db):
     convention = agreement(
         states.SIGNED, CHARTER, act=ActFactory(transmitted_on=TODAY), transmitted_on=start
     )
-    assert life.start_to_state(convention) == start
+    assert requirements.start_to_state(convention) == start
     assert "est à venir" in refusal(convention, "mettre_en_vigueur")
     assert "pas le 1er novembre" in refusal(convention, "mettre_en_vigueur", on=dt.date(2024, 11, 1))
     move(convention, "mettre_en_vigueur", actor=ACTOR, on=start)
@@ -373,3 +373,24 @@ def test_a_second_click_gets_a_clear_refusal(db):
     with pytest.raises(states.IllegalTransition, match="l'état est « Abandonnée »"):
         move(stale, "abandonner", actor=ACTOR, comment="doublon")
     assert Transition.objects.count() == 1
+
+
+@pytest.mark.parametrize("step", ["mettre_en_vigueur", "reprise"])
+def test_an_agreement_rests_on_no_vote_that_was_lost(db, step):
+    """What a paper taken over doesn't say of its votes is trusted; what it says must carry."""
+    state = states.SIGNED if step == "mettre_en_vigueur" else states.DRAFT
+    convention = agreement(state, TRANSFER, fixed_start=dt.date(2024, 7, 1), last_year=None)
+    party = convention.party
+    voted = {"date": dt.date(2024, 6, 1)}
+    convention.act = ActFactory(issuer=None, member=party, votes_for=5, votes_against=30, **voted)
+    convention.committee_act = ActFactory(votes_for=11, votes_against=6, **voted)
+    convention.conditions = ConditionsFactory()
+    convention.save()
+    said = refusal(convention, step, comment="au coffre")
+    assert "5 voix pour, 30 contre" in said
+    assert "Il faut les deux tiers" in said
+    for act, voices in ((convention.act, 30), (convention.committee_act, 12)):
+        act.votes_for = voices + 1
+        act.save()
+    move(convention, step, actor=ACTOR, comment="au coffre")
+    assert convention.status == states.IN_FORCE

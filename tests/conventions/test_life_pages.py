@@ -297,6 +297,25 @@ def test_a_take_over_that_lacks_something_leaves_nothing(manager, changes, messa
     assert not Transition.objects.exists()
 
 
+def test_a_take_over_sums_up_at_its_top_what_is_wrong(manager):
+    facts = {**paper_facts(ScheduleFactory()), "policy": "", "signed_on": "hier"}
+    shown = text(manager.post(f"{LIST}reprise/", facts))
+    summary = shown[shown.index("La convention n'est pas reprise") : shown.index('id="id_schedule"')]
+    assert '<a class="underline" href="#id_policy">Texte</a> : Ce champ est obligatoire.' in summary
+    assert 'href="#id_signed_on"' in summary
+    assert summary.count("<li>") == 2
+    refused = text(manager.post(f"{LIST}reprise/", {**paper_facts(ScheduleFactory()), "comment": ""}))
+    assert refused.index("La convention n'est pas reprise") < refused.index("Joignez le document signé")
+    assert "La convention n'est pas reprise" not in text(manager.get(f"{LIST}reprise/"))
+
+
+def test_a_field_is_described_by_its_help_and_its_errors(manager):
+    shown = text(manager.post(f"{LIST}reprise/", {**paper_facts(ScheduleFactory()), "schools": ""}))
+    assert 'aria-describedby="id_schools_helptext id_schools_error"' in shown
+    for name in ("id_schools_helptext", "id_schools_error"):
+        assert shown.count(f'id="{name}"') == 1
+
+
 def test_a_reference_taken_and_a_party_without_siret_are_told(manager):
     there = ConventionFactory(reference="PAPIER-7")
     page = manager.post(f"{LIST}reprise/", paper_facts(there.schedule))

@@ -5,13 +5,19 @@ import datetime as dt
 import pytest
 
 from conventions import openings, states
-from conventions.models import Enrolment, Transition
+from conventions.models import Convention, Enrolment, Transition
 from conventions.openings import OpeningRefused
 from conventions.policies import CHARTER, FRAMEWORK
 from entsvc.models import JournalEntry
 from members.models import School
 from tests.conventions.world import a_school, account
-from tests.factories import ConventionFactory, EnrolmentFactory, LocalIssuerFactory, ScheduleFactory
+from tests.factories import (
+    ConventionFactory,
+    EnrolmentFactory,
+    LocalIssuerFactory,
+    ScheduleFactory,
+    SchoolFactory,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -203,6 +209,16 @@ def test_a_school_is_due_from_the_first_exercice_in_which_access_begins():
     assert told == "dû à partir de l'exercice 2015, année scolaire 2014-2015"
 
 
+def test_no_school_opens_after_the_end_of_its_agreement(schedule):
+    enrolment = validated(schedule)
+    Convention.objects.filter(pk=enrolment.convention_id).update(
+        status=states.TERMINATED, ends_on=dt.date(2025, 1, 31), last_year=2024
+    )
+    said = refusal(openings.open_school, enrolment=enrolment, on=dt.date(2025, 2, 1))
+    assert "a pris fin le 31 janvier 2025" in said
+    openings.open_school(enrolment=enrolment, on=dt.date(2025, 1, 31), actor="essai")
+
+
 # The page.
 
 
@@ -284,11 +300,60 @@ def test_a_college_of_a_new_charter_opens_without_a_project(gestionnaire, schedu
 def test_nothing_ticked_a_wrong_day_or_a_strange_school_changes_nothing(gestionnaire, schedule):
     enrolment = validated(schedule)
     assert "Cochez au moins une école" in text(post(gestionnaire, ""))
-    assert "Saisissez une date valide" in text(post(gestionnaire, "", choix=enrolment.pk, on="x"))
+    assert "Écrivez la date comme 03/03/2025" in text(post(gestionnaire, "", choix=enrolment.pk, on="x"))
+    assert "Donnez la date" in text(post(gestionnaire, "", choix=enrolment.pk, on=""))
     other = validated(ScheduleFactory())
     for key in (other.pk, "9" * 40, "x"):
         assert "Cochez au moins une école" in text(post(gestionnaire, "", choix=key))
     assert not Enrolment.objects.filter(opened_on__isnull=False)
+
+
+def test_what_was_ticked_stays_ticked_while_nothing_is_recorded(gestionnaire, schedule):
+    wanted, early, other = [
+        validated(schedule, project_validated_on=dt.date(2025, 1, 7)) for _ in range(3)
+    ]
+    for on in ("x", "06/01/2025"):
+        shown = text(post(gestionnaire, "", choix=[wanted.pk, early.pk], on=on))
+        for enrolment, ticked in ((wanted, True), (early, True), (other, False)):
+            assert (f'id="ecole-{enrolment.pk}" checked' in shown) is ticked
+
+
+def test_a_step_is_taken_back_without_a_day(gestionnaire, schedule):
+    enrolment = validated(schedule, opened_on=OPENING)
+    assert "on" not in gestionnaire.get(URL, asked(etat="ouvertes")).context["form"].fields
+    given = {"choix": enrolment.pk, "quoi": "retirer", "on": ""}
+    assert "Dites pourquoi" in text(post(gestionnaire, "ouvertes", **given))
+    assert "1 école mise à jour" in text(post(gestionnaire, "ouvertes", **given, reason="Erreur."))
+    enrolment.refresh_from_db()
+    assert enrolment.opened_on is None
+    assert "1 école mise à jour" in text(post(gestionnaire, "", **given, reason="Erreur."))
+
+
+def test_an_academie_not_known_and_a_school_not_listed_are_mended_from_the_page(gestionnaire, schedule):
+    enrolment = validated(schedule, school=a_school(academy_code=""))
+    shown = text(gestionnaire.get(URL, asked()))
+    assert f"/admin/members/school/{enrolment.school_id}/change/" in shown
+    assert "inscrite à aucune convention de l'année" in shown
+
+
+def test_the_schools_beyond_a_hundred_are_on_another_page(gestionnaire, schedule):
+    convention = validated(schedule).convention
+    for _ in range(100):
+        EnrolmentFactory(
+            convention=convention,
+            school=SchoolFactory(academy_code="20"),
+            project_submitted_on=SUBMITTED,
+            project_validated_on=VALIDATED,
+        )
+    first = gestionnaire.get(URL, asked())
+    assert len(uais(first)) == 100
+    assert "Page 1 sur 2" in text(first)
+    [last] = uais(gestionnaire.get(first.context["later"]))
+    enrolment = Enrolment.objects.get(school__uai=last)
+    address = first.context["later"]
+    page = gestionnaire.post(address, {"on": "06/01/2025", "choix": enrolment.pk}, follow=True)
+    assert "1 école mise à jour" in text(page)
+    assert len(uais(page)) == 100
 
 
 def test_opened_schools_have_no_step_left_but_to_take_it_back(gestionnaire, schedule):

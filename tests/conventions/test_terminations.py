@@ -16,6 +16,7 @@ from conventions.policies import (
     Ending,
 )
 from conventions.terminations import drop, open_termination, pronounce, record_step
+from members.models import Act
 from tests.factories import ActFactory, ConventionFactory
 
 pytestmark = pytest.mark.django_db
@@ -27,6 +28,12 @@ MEMBER, ISSUER = Termination.Author.MEMBER, Termination.Author.ISSUER
 @pytest.fixture(autouse=True)
 def today(monkeypatch):
     monkeypatch.setattr("django.utils.timezone.localdate", lambda *_: TODAY)
+
+
+def of_montpellier(**facts):
+    """Return an agreement of 2020-2021, in force until the end of October 2021."""
+    known = {"signed_on": dt.date(2020, 9, 10), "first_year": 2020}
+    return agreement(PARTNERSHIP_2020, **{**known, **facts})
 
 
 def agreement(policy, **facts):
@@ -132,7 +139,7 @@ def test_motives_are_written_where_they_are_asked_for():
 
 
 def test_a_step_waits_for_the_one_before():
-    termination = begin(agreement(PARTNERSHIP_2020), Ending.BREACH)
+    termination = begin(agreement(PARTNERSHIP_2024), Ending.BREACH)
     day = dt.date(2025, 2, 1)
     late = {"termination": termination, "on": day}
     assert "datez d'abord" in refusal(record_step, record="conciliation_failed", **late)
@@ -150,21 +157,20 @@ def test_a_step_waits_for_the_one_before():
 
 
 def test_a_date_is_corrected_within_its_order_and_both_are_kept():
-    termination = begin(agreement(PARTNERSHIP_2020), Ending.NOTICE)
-    dated(termination, "notified", dt.date(2025, 2, 3))
-    dated(termination, "notified", dt.date(2025, 2, 1))
-    assert Termination.objects.get().notified_on == dt.date(2025, 2, 1)
+    termination = begin(of_montpellier(), Ending.NOTICE)
+    dated(termination, "notified", dt.date(2021, 2, 3))
+    dated(termination, "notified", dt.date(2021, 2, 1))
+    assert Termination.objects.get().notified_on == dt.date(2021, 2, 1)
     kept = termination.history.values_list("notified_on", flat=True)
-    assert dt.date(2025, 2, 3) in kept
+    assert dt.date(2021, 2, 3) in kept
 
 
 def test_a_notice_of_one_month_ends_the_agreement_of_montpellier():
-    convention = agreement(PARTNERSHIP_2020, first_year=2020, signed_on=dt.date(2020, 9, 1))
-    termination = dated(begin(convention, Ending.NOTICE), "notified", dt.date(2025, 1, 31))
-    assert terminations.progress(termination).earliest == dt.date(2025, 2, 28)
-    pronounce(termination=termination, on=dt.date(2025, 2, 28), actor=ACTOR)
-    stored = Convention.objects.get()  # its text went no further
-    assert (stored.last_year, stored.ends_on) == (2020, dt.date(2021, 10, 31))
+    termination = dated(begin(of_montpellier(), Ending.NOTICE), "notified", dt.date(2021, 1, 31))
+    assert terminations.progress(termination).earliest == dt.date(2021, 2, 28)
+    pronounce(termination=termination, on=dt.date(2021, 2, 28), actor=ACTOR)
+    stored = Convention.objects.get()
+    assert (stored.last_year, stored.ends_on) == (2020, dt.date(2021, 2, 28))
 
 
 def test_a_member_of_the_somme_leaves_by_its_deliberation():
@@ -194,15 +200,13 @@ def test_a_withdrawal_reminds_that_the_statutes_are_not_held():
 
 
 def test_an_end_never_makes_an_agreement_longer():
-    convention = agreement(
-        PARTNERSHIP_2024, first_year=2022, last_year=2023, ends_on=dt.date(2024, 12, 31)
-    )
-    termination = dated(begin(convention, Ending.BREACH), "formal_notice", dt.date(2025, 1, 1))
-    dated(termination, "conciliation_failed", dt.date(2025, 1, 2))
-    dated(termination, "second_letter", dt.date(2025, 1, 3))
-    pronounce(termination=termination, on=TODAY, actor=ACTOR)
+    """Its years stop before the day of the end: that day adds none."""
+    convention = agreement(CHARTER, first_year=2022, last_year=2023)
+    act = deliberation(convention, date=dt.date(2025, 2, 20))
+    termination = begin(convention, Ending.GENERAL_INTEREST_BY_MEMBER)
+    pronounce(termination=dated(termination, "voted", None, act=act), on=TODAY, actor=ACTOR)
     stored = Convention.objects.get()
-    assert (stored.last_year, stored.ends_on) == (2023, dt.date(2024, 12, 31))
+    assert (stored.last_year, stored.ends_on) == (2023, TODAY)
 
 
 def test_an_agreement_ended_before_its_first_year_owes_nothing():
@@ -231,9 +235,54 @@ def test_a_way_left_without_effect_leaves_the_agreement_in_force():
 
 
 def test_an_end_refused_by_the_agreement_is_not_half_written():
-    convention = agreement(PARTNERSHIP_2020)
-    termination = dated(begin(convention, Ending.NOTICE), "notified", dt.date(2025, 1, 15))
+    termination = dated(begin(of_montpellier(), Ending.NOTICE), "notified", dt.date(2021, 1, 15))
     Convention.objects.update(status=states.EXPIRED)
     with pytest.raises(states.IllegalTransition):
-        pronounce(termination=termination, on=TODAY, actor=ACTOR)
+        pronounce(termination=termination, on=dt.date(2021, 3, 1), actor=ACTOR)
     assert Termination.objects.get().status == Termination.Status.OPEN
+
+
+def test_a_step_is_dated_while_the_agreement_holds():
+    termination = begin(of_montpellier(), Ending.NOTICE)
+    early = refusal(record_step, termination=termination, record="notified", on=dt.date(2020, 9, 9))
+    assert "ne commence que le 10 septembre 2020" in early
+    late = refusal(record_step, termination=termination, record="notified", on=dt.date(2021, 11, 1))
+    assert "a pris fin le 31 octobre 2021" in late
+    assert "constatez son terme" in late
+    dated(termination, "notified", dt.date(2020, 9, 10))
+    dated(termination, "notified", dt.date(2021, 10, 31))
+
+
+def test_nothing_is_ended_once_its_term_has_passed():
+    termination = dated(begin(of_montpellier(), Ending.NOTICE), "notified", dt.date(2021, 9, 15))
+    said = refusal(pronounce, termination=termination, on=dt.date(2021, 11, 1))
+    assert "a pris fin le 31 octobre 2021" in said
+    pronounce(termination=termination, on=dt.date(2021, 10, 31), actor=ACTOR)
+    assert Convention.objects.get().ends_on == dt.date(2021, 10, 31)
+
+
+def test_only_an_act_that_its_assembly_adopted_ends_an_agreement():
+    convention = agreement(CHARTER)
+    termination = begin(convention, Ending.GENERAL_INTEREST_BY_MEMBER)
+
+    def said(**facts):
+        act = deliberation(convention, date=dt.date(2025, 2, 20), **facts)
+        return refusal(record_step, termination=termination, record="voted", on=None, act=act)
+
+    rejected = said(votes_for=5, votes_against=20)
+    assert "5 voix pour, 20 contre" in rejected
+    assert "non adopté" in rejected
+    assert "non adopté" in said(votes_for=6, votes_against=6)
+    assert "n'est pas une délibération" in said(kind=Act.Kind.ARRETE)
+    assert "approuve « L'adhésion à la charte », pas la fin" in said(approves=Act.Approval.CHARTER)
+    for facts in ({}, {"approves": Act.Approval.ENDING, "votes_for": 13, "votes_against": 12}):
+        act = deliberation(convention, date=dt.date(2025, 2, 20), **facts)
+        dated(termination, "voted", None, act=act)
+
+
+def test_the_last_year_due_is_said_for_the_day_that_is_chosen():
+    """A member that voted in June 2024 owes 2023-2024; pronounced in March 2025, 2024-2025 as well."""
+    convention = agreement(CHARTER, first_year=2020)
+    assert terminations.last_due(convention, dt.date(2024, 6, 20)) == "2023-2024"
+    assert terminations.last_due(convention, TODAY) == "2024-2025"
+    assert terminations.last_due(convention, dt.date(2020, 8, 31)) == "aucune"

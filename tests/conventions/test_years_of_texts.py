@@ -121,8 +121,8 @@ def test_a_framework_that_ended_early_opens_nothing_after_that_day():
 
 
 @pytest.mark.parametrize("last_year", [2020, None])
-def test_an_end_pronounced_after_the_term_is_the_term(monkeypatch, last_year):
-    """Nothing of the year that follows is due: the text went no further."""
+def test_nothing_of_the_year_that_begins_before_the_term_is_due(monkeypatch, last_year):
+    """The text holds until the end of October 2021 without owing 2021-2022; no end goes beyond it."""
     at(monkeypatch, dt.date(2022, 3, 1))
     agreement = an_agreement(1, last_year=last_year)
     termination = open_termination(
@@ -132,9 +132,11 @@ def test_an_end_pronounced_after_the_term_is_the_term(monkeypatch, last_year):
         grounds="",
         actor="agent",
     )
-    record_step(termination=termination, record="notified", on=dt.date(2021, 12, 1), actor="agent")
-    assert "la dernière due est 2020-2021" in consequences(agreement, dt.date(2022, 1, 15))[0]
-    pronounce(termination=termination, on=dt.date(2022, 1, 15), actor="agent")
+    record_step(termination=termination, record="notified", on=dt.date(2021, 9, 20), actor="agent")
+    assert "la dernière due est 2020-2021" in consequences(agreement, TERM)[0]
+    with pytest.raises(life.Refused, match="constatez son terme"):
+        pronounce(termination=termination, on=dt.date(2022, 1, 15), actor="agent")
+    pronounce(termination=termination, on=TERM, actor="agent")
     stored = Convention.objects.get()
     assert (stored.status, stored.ends_on, stored.last_year) == (states.TERMINATED, TERM, 2020)
 
