@@ -1,13 +1,16 @@
 """Which member took over another: a merged commune keeps its agreements, with its SIRET."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
+
+from django.db.models import Q
 
 from entsvc.changes import Plan, in_batches, write
 from entsvc.importing import Report
 from members.geography import communes_of_today
 from members.memberships import end
 from members.models import Member, Membership
+from members.portal import reach
 
 
 def last_successor(member: int, successors: Mapping[int, int]) -> int:
@@ -35,11 +38,38 @@ def known_successors() -> dict[int, int]:
     return dict(rows.values_list("pk", "successor_id"))
 
 
-def mark_mergers(on: date, report: Report) -> None:
+def taken_over_by(members: Iterable[int], on: date | None = None) -> dict[int, int]:
+    """Return {member: which of `members` stands for it}, of all those they took over, one after another.
+
+    With a day, those taken over by then: a succession of unknown day is done.
+    """
+    stands = {key: key for key in members}
+    given, last = frozenset(stands), set(stands)
+    done = Q() if on is None else Q(merged_on__isnull=True) | Q(merged_on__lte=on)
+    while last:
+        rows = [
+            row
+            for batch in in_batches(sorted(last))
+            for row in Member.objects.filter(done, successor__in=batch)
+            .order_by("pk")
+            .values_list("pk", "successor_id")
+        ]
+        last = {member for member, _ in rows if member not in stands}
+        stands |= {member: stands[by] for member, by in rows if member in last}
+    return {member: by for member, by in stands.items() if member not in given}
+
+
+def is_done(member: Member, on: date) -> bool:
+    """Tell whether another stands for a member on a day: a succession of unknown day is done."""
+    return member.successor_id is not None and (member.merged_on is None or member.merged_on <= on)
+
+
+def mark_mergers(on: date, report: Report, issuers: frozenset[int] | None = None) -> None:
     """Name the successor of the communes whose code is now part of another's.
 
     What staff said of a succession stays. The commune leaves its EPCI the day before; what began
-    that day or later is left, and flagged.
+    that day or later is left, and flagged. A successor reads the titres of whom it took over: an account
+    limited to `issuers` names none for a member that only other issuers deal with.
     """
     today = communes_of_today()
     merged = [
@@ -54,6 +84,10 @@ def mark_mergers(on: date, report: Report) -> None:
     for member in merged:
         successor = successors.get(today[member.insee_code])
         if successor is None or successor.pk == member.pk:
+            continue
+        if not reach.may_write(member, issuers):
+            message = f"{member} fait partie de {successor} : rien n'est changé. {reach.refusal(member)}"
+            report.flag(None, "code_insee", member.insee_code, message)
             continue
         member.successor, member.merged_on = successor, member.merged_on or on
         plan.update.append(member)

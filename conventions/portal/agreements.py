@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from conventions import filings, states
 from conventions.models import Convention, Paper, PaperKind
+from conventions.papers import drawing, kept
 from conventions.papers.sources import PaperRefused
 from conventions.papers.texts import NoText
 from conventions.portal import own, words
@@ -82,11 +83,10 @@ def certificate(request: HttpRequest, pk: int, year: int) -> HttpResponse:
 
 def latest_sent(papers: list[Paper]) -> list[Paper]:
     """Return what was last sent of each kind, in the order of the kinds."""
-    found = {}
-    for row in sorted(papers, key=lambda paper: paper.at):
-        if row.role == Paper.Role.SENT and row.amendment_id is None:
-            found[row.kind] = row
-    return [found[kind] for kind in SENT_KINDS if kind in found]
+    of_kind = ([p for p in papers if p.kind == kind and p.amendment_id is None] for kind in SENT_KINDS)
+    sent = [paper for paper in map(kept.last_sent, of_kind) if paper]
+    agreement = next((paper for paper in sent if paper.kind == PaperKind.AGREEMENT), None)
+    return kept.going_with(agreement, sent)
 
 
 def _deposited(request: HttpRequest, convention: Convention, form: ScanForm) -> bool:
@@ -120,6 +120,7 @@ def _context(request: HttpRequest, convention: Convention, form: ScanForm) -> di
         "sent": [(row, SENT_KINDS[row.kind]) for row in latest_sent(papers)],
         "deposited": deposited,
         "deposited_on": deposited and _day(deposited),
+        "without_paper": words.without_paper(convention, papers),
         "to_sign": to_sign,
         "form": form,
         "lists": [item for item in reversed(years) if item.covered],
@@ -144,8 +145,6 @@ def _drawn(
     request: HttpRequest, kind: PaperKind, convention: Convention, name: str, year: int | None = None
 ) -> HttpResponse:
     """Answer with a paper drawn now, on which nothing is signed."""
-    from conventions.papers import drawing
-
     try:
         content = drawing.draw(kind, convention, year=year, draft=False)
     except (NoText, PaperRefused) as error:

@@ -1,13 +1,13 @@
 """What a mayor's office sends back signed: kept after its content is checked, and staff are told."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 
 from django.db import transaction
-from django.db.models import Max
 from django.utils import timezone
 
 from conventions import filings, life, states
 from conventions.models import Amendment, Convention, Paper, PaperKind
+from conventions.papers import freezing, kept
 from entsvc import mail
 from entsvc.journal import record
 from entsvc.scans import CheckedPdf
@@ -24,8 +24,6 @@ def deposit_agreement(*, convention: Convention, pdf: CheckedPdf, actor: str) ->
 
     Raises DepositRefused where the agreement is not to be signed, or changed since this was signed.
     """
-    from conventions.papers import freezing
-
     with transaction.atomic():
         locked = Convention.objects.select_for_update(of=("self",)).get(pk=convention.pk)
         if locked.status != states.SENT:
@@ -80,13 +78,9 @@ def _is_new(convention: Convention, kind: str, pdf: CheckedPdf) -> bool:
 
     An amendment needs no such limit: once filed it takes no other until staff sent it back.
     """
-    signed = convention.papers.filter(kind=kind, role=Paper.Role.SIGNED, amendment=None)
-    received = list(
-        signed.filter(at__gte=_sent_at(convention, kind))
-        .order_by("-at", "-pk")
-        .values_list("document__sha256", flat=True)
-    )
-    if received and received[0] == pdf.sha256:
+    papers = convention.papers.filter(kind=kind, amendment=None).select_related("document")
+    _, received = kept.received(papers.order_by("at", "pk"))
+    if received and received[-1].document.sha256 == pdf.sha256:
         return False
     if len(received) >= MOST_DEPOSITS:
         raise DepositRefused(
@@ -94,12 +88,6 @@ def _is_new(convention: Convention, kind: str, pdf: CheckedPdf) -> bool:
             "le dernier. Pour le remplacer, écrivez au service qui l'a établie."
         )
     return True
-
-
-def _sent_at(convention: Convention, kind: str) -> datetime:
-    """Return when an agreement was last sent."""
-    sent = convention.papers.filter(kind=kind, role=Paper.Role.SENT, amendment=None)
-    return sent.aggregate(last=Max("at"))["last"] or datetime.min.replace(tzinfo=UTC)
 
 
 def _tell(convention: Convention, amendment: Amendment | None, actor: str) -> None:

@@ -4,10 +4,13 @@ from datetime import date
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.utils import timezone
 
+from conventions.models import Amendment
 from entsvc.scans import PdfField
 
+MOST_WORDS = Amendment._meta.get_field("reason").max_length
 PDF = {"accept": "application/pdf,.pdf"}
 
 
@@ -31,12 +34,38 @@ class DayField(forms.DateField):
         return day
 
 
+class OneLineField(forms.CharField):
+    """Words that a text prints between its own: their line breaks become spaces."""
+
+    def to_python(self, value: Any) -> str:
+        """Return the words on one line."""
+        return " ".join(super().to_python(value).split())
+
+
+class ReasonForm(forms.Form):
+    """Why a member asks for another list, in its own words."""
+
+    motif = OneLineField(
+        label="Pourquoi ce changement ? (facultatif)",
+        required=False,
+        max_length=MOST_WORDS,
+        help_text=f"En {MOST_WORDS} caractères au plus. Le service qui examine la demande les lit, et "
+        "l'avenant à signer les reprend.",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={
+            "max_length": "Ce motif est trop long : %(show_value)d caractères, "
+            "pour %(limit_value)d au plus.",
+        },
+    )
+
+
 class ScanForm(forms.Form):
     """A signed paper, scanned."""
 
     scan = PdfField(
         label="Le document signé, en PDF",
-        help_text="Un seul fichier PDF, toutes les pages à la suite.",
+        help_text="Un seul fichier PDF, toutes les pages à la suite, "
+        f"de {settings.LARGEST_SCAN_MB} Mo au plus.",
         widget=forms.FileInput(attrs=PDF),
         error_messages={
             "required": "Choisissez le fichier PDF du document signé.",

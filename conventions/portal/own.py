@@ -17,7 +17,7 @@ def conventions_of(members: QuerySet[Member]) -> QuerySet[Convention]:
     keys = members.order_by().values("pk")
     return Convention.objects.filter(
         Q(party__in=keys) | Q(debtor__in=keys), status__in=SHOWN
-    ).select_related("schedule__issuer", "party", "debtor", "act", "committee_act")
+    ).select_related("schedule__issuer", "party", "debtor", "act", "committee_act", "succeeds")
 
 
 def issuers_of(member: Member) -> QuerySet:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from conventions import filings, openings, states
 from conventions.assessment import covering
 from conventions.models import Amendment, Convention, Enrolment, Paper, PaperKind
+from conventions.papers import kept
 from conventions.portal import own, words
 from entsvc import school_year
 from entsvc.french import long_date
@@ -27,7 +28,7 @@ AHEAD = timedelta(days=62)  # a window is announced two months before it opens
 
 @dataclass(frozen=True)
 class Row:
-    """An agreement of the list: its state, and the paper to download."""
+    """An agreement of the list: its state, and the paper to download where there is one."""
 
     convention: Convention
     kind: str
@@ -35,6 +36,7 @@ class Row:
     state: words.State
     paper: Paper | None
     is_signed: bool
+    without_paper: str
 
 
 @dataclass(frozen=True)
@@ -101,15 +103,15 @@ def _with_papers(member: Member) -> QuerySet[Convention]:
 
 def _row(convention: Convention, today: date) -> Row:
     deposited = words.deposit(convention.kept)
-    sent = [paper for paper in convention.kept if paper.role == Paper.Role.SENT]
     signed = deposited if convention.status != states.SENT else None
     return Row(
         convention=convention,
         kind=words.kind_of(convention),
         years=words.years_of(convention),
         state=words.state_of(convention, deposited and timezone.localdate(deposited.at), today),
-        paper=signed or (sent[-1] if sent else None),
+        paper=signed or kept.last_sent(convention.kept),
         is_signed=signed is not None,
+        without_paper=words.without_paper(convention, convention.kept),
     )
 
 

@@ -13,12 +13,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 from conventions import filings, life, states
 from conventions.estimates import Estimate, estimate
 from conventions.models import Amendment, Convention, Paper, PaperKind
+from conventions.papers import kept
 from conventions.papers.sources import PaperRefused
 from conventions.papers.texts import NoText
-from conventions.policies import POLICIES
 from conventions.portal import own
 from conventions.portal.deposits import DepositRefused, deposit_amendment
-from conventions.portal.forms import AmendmentScanForm
+from conventions.portal.forms import AmendmentScanForm, ReasonForm
+from conventions.school_lists import change_of, schools_of, window_in_text
 from entsvc import school_year
 from entsvc.french import long_date
 from members.models import School
@@ -57,6 +58,7 @@ class Ticked:
     convention: Convention
     year: int
     choices: list[Choice]
+    form: ReasonForm
     asked: bool = False
     confirmed: bool = False
     error: str = ""
@@ -65,6 +67,11 @@ class Ticked:
     def schools(self) -> list[School]:
         """Return the schools asked for."""
         return [choice.school for choice in self.choices if choice.ticked]
+
+    @property
+    def reason(self) -> str:
+        """Return why, in the member's words; once they are known to be right."""
+        return self.form.cleaned_data["motif"]
 
     @property
     def added(self) -> list[School]:
@@ -127,12 +134,12 @@ def change_page(request: HttpRequest, pk: int) -> HttpResponse:
     own.act_or_404(request, amendment.convention)
     if amendment.status not in CHANGEABLE or not _lists_only(amendment):
         return redirect("espace-conventions:amendment", pk)
-    if not _has_window(amendment.convention):
+    if window_in_text(amendment.convention) is None:
         messages.error(request, WITHOUT_WINDOW)
         return redirect("espace-conventions:amendment", pk)
     convention, year = amendment.convention, amendment.school_year
     wanted = set(amendment.schools.order_by("pk").values_list("school__uai", flat=True))
-    ticked = _ticked(request, convention, year, wanted)
+    ticked = _ticked(request, convention, year, wanted, amendment.reason)
     if ticked.confirmed and _changed(request, amendment, ticked):
         return redirect("espace-conventions:amendment", pk)
     return _tick_page(request, ticked, amendment=amendment, button="Produire le nouvel avenant")
@@ -190,8 +197,10 @@ def drop_page(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "espace/conventions/drop.html", {"amendment": amendment})
 
 
-def _ticked(request: HttpRequest, convention: Convention, year: int, start: set[str]) -> Ticked:
-    """Read what was ticked; `start` is what the page shows ticked at first.
+def _ticked(
+    request: HttpRequest, convention: Convention, year: int, start: set[str], reason: str = ""
+) -> Ticked:
+    """Read what was ticked; `start` is what the page shows ticked at first, `reason` what it tells.
 
     The request is confirmed by the button that comes with the amount of this very list.
     """
@@ -204,11 +213,14 @@ def _ticked(request: HttpRequest, convention: Convention, year: int, start: set[
             Choice(school, school.uai in current, school.uai in wanted)
             for school in filings.candidates(convention, year)
         ],
+        ReasonForm(request.POST if request.method == "POST" else None, initial={"motif": reason}),
     )
     if request.method != "POST":
         return ticked
     if not ticked.schools:
         ticked.error = NO_SCHOOL
+        return ticked
+    if not ticked.form.is_valid():
         return ticked
     ticked.asked = True
     if "demander" in request.POST:
@@ -227,6 +239,7 @@ def _opened(request: HttpRequest, ticked: Ticked) -> Amendment | None:
                 school_year=ticked.year,
                 schools=ticked.schools,
                 actor=actor,
+                reason=ticked.reason,
             )
             filings.send(amendment=amendment, actor=actor)
     except REFUSALS as error:
@@ -239,7 +252,9 @@ def _changed(request: HttpRequest, amendment: Amendment, ticked: Ticked) -> bool
     actor = request.user.email
     try:
         with transaction.atomic():
-            changed = filings.change_list(amendment=amendment, schools=ticked.schools, actor=actor)
+            changed = filings.change_list(
+                amendment=amendment, schools=ticked.schools, actor=actor, reason=ticked.reason
+            )
             filings.send(amendment=changed, actor=actor)
     except REFUSALS as error:
         ticked.error = str(error)
@@ -252,15 +267,16 @@ def _tick_page(request: HttpRequest, ticked: Ticked, **context: Any) -> HttpResp
     context = {
         "amendment": None,
         "ticked": ticked,
+        "form": ticked.form,
         "convention": ticked.convention,
         "year": school_year.label(ticked.year),
         "following": _following(ticked.convention, ticked.year),
-        "closes": POLICIES[ticked.convention.policy].window.closes(ticked.year),
+        "closes": window_in_text(ticked.convention).closes(ticked.year),
         "before": before,
         "after": after,
         **context,
     }
-    status = 422 if ticked.error else 200
+    status = 422 if ticked.error or ticked.form.errors else 200
     return render(request, "espace/conventions/tick.html", context, status=status)
 
 
@@ -276,7 +292,7 @@ def _closed(
         "window": window,
         "year": school_year.label(year),
         "schools": filings.enrolled(convention, year),
-        "has_window": _has_window(convention),
+        "has_window": window_in_text(convention) is not None,
         "in_force": convention.status == states.IN_FORCE,
         "window_year": school_year.label(window.year) if window else "",
     }
@@ -287,10 +303,11 @@ def _amendment_context(
     request: HttpRequest, amendment: Amendment, form: AmendmentScanForm, acts: bool
 ) -> dict[str, Any]:
     convention, year, today = amendment.convention, amendment.school_year, timezone.localdate()
-    papers = list(amendment.papers.filter(kind=PaperKind.AMENDMENT).order_by("-at", "-pk"))
+    papers = list(amendment.papers.filter(kind=PaperKind.AMENDMENT).order_by("at", "pk"))
     ruled = amendment.status in (states.ACCEPTED, states.WITHOUT_EFFECT)
-    closes = POLICIES[convention.policy].window.closes(year) if _has_window(convention) else None
-    schools = [row.school for row in _asked(amendment)]
+    window = window_in_text(convention)
+    closes = window.closes(year) if window else None
+    schools = schools_of(amendment.schools.order_by().values("school__uai"))
     return {
         "amendment": amendment,
         "convention": convention,
@@ -298,9 +315,9 @@ def _amendment_context(
         "acts": acts,
         "form": form,
         "status": _sentence(amendment),
-        "sent": _first(papers, Paper.Role.SENT),
-        "signed": _first(papers, Paper.Role.SIGNED),
-        "proof": _first(papers, Paper.Role.SUPPORTING),
+        "sent": kept.last_sent(papers),
+        "signed": kept.signed_since(papers),
+        "proof": _proof(papers),
         "to_sign": acts and amendment.status == states.TO_SIGN,
         "to_send": acts and amendment.status in (states.DRAFT, states.SENT_BACK),
         "changeable": acts and amendment.status in CHANGEABLE and _lists_only(amendment),
@@ -308,7 +325,7 @@ def _amendment_context(
         "comment": _comment(amendment),
         "schools": schools,
         "communes": [str(row) for row in amendment.communes.select_related("commune")],
-        "change": _change(amendment, schools) if not ruled else _frozen(amendment),
+        "change": change_of(amendment, today),
         "amount": None if amendment.status == states.WITHOUT_EFFECT else _amount(amendment, schools),
         "closes": closes,
         "late": closes is not None and today > closes and amendment.status in states.OPEN_AMENDMENT,
@@ -318,31 +335,6 @@ def _amendment_context(
 
 def _amount(amendment: Amendment, schools: list[School]) -> Estimate:
     return estimate(amendment.convention, amendment.school_year, schools)
-
-
-def _asked(amendment: Amendment) -> Any:
-    return amendment.schools.select_related("school").order_by(
-        "school__commune_name", "school__name", "school__uai"
-    )
-
-
-def _change(amendment: Amendment, schools: list[School]) -> dict[str, list[School]]:
-    """Return what an amendment would add and remove today."""
-    current = filings.enrolled(amendment.convention, amendment.school_year)
-    now, wanted = {school.uai for school in current}, {school.uai for school in schools}
-    return {
-        "added": [school for school in schools if school.uai not in now],
-        "removed": [school for school in current if school.uai not in wanted],
-    }
-
-
-def _frozen(amendment: Amendment) -> dict[str, list[School]]:
-    """Return what an amendment added and removed when it was ruled."""
-    known = School.objects.in_bulk([*amendment.added, *amendment.removed], field_name="uai")
-    return {
-        "added": [known[uai] for uai in amendment.added if uai in known],
-        "removed": [known[uai] for uai in amendment.removed if uai in known],
-    }
 
 
 def _deposited(request: HttpRequest, amendment: Amendment, form: AmendmentScanForm) -> bool:
@@ -393,13 +385,10 @@ def _lists_only(amendment: Amendment) -> bool:
     return not (amendment.new_party_id or amendment.new_debtor_id or amendment.communes.exists())
 
 
-def _first(papers: list[Paper], role: str) -> Paper | None:
-    return next((paper for paper in papers if paper.role == role), None)
-
-
-def _has_window(convention: Convention) -> bool:
-    policy = POLICIES.get(convention.policy)
-    return bool(policy and policy.window)
+def _proof(papers: list[Paper]) -> Paper | None:
+    """Return what proves the transmission of the amendment last sent."""
+    _, since = kept.received(papers, Paper.Role.SUPPORTING)
+    return since[-1] if since else None
 
 
 def _following(convention: Convention, year: int) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from conventions import states
+from conventions import on_file, states
 from conventions.models import Convention, Paper, PaperKind
 from conventions.papers import kept
 from conventions.policies import POLICIES
@@ -72,28 +72,43 @@ def deposit(papers: list[Paper]) -> Paper | None:
     )
 
 
+def without_paper(convention: Convention, papers: list[Paper]) -> str:
+    """Tell why the signed document of an agreement is not to be had here; nothing where it is."""
+    if not on_file.lacks_scan(convention, papers):
+        return ""
+    if convention.succeeds_id:
+        return (
+            f"Cette convention prend la suite de la convention {convention.succeeds.reference} par un "
+            "avenant : elle n'a pas d'autre document signé."
+        )
+    return "La convention signée est conservée sur papier : elle ne peut pas être téléchargée ici."
+
+
 def _in_force(convention: Convention, on: date) -> str:
     start = convention.start.day if convention.start else None
     last = convention.last_day
     until = f"jusqu'au {long_date(last)}" if last else "sans terme"
     if start is None:
-        return f"En vigueur {until}." if last else f"En vigueur {years_of(convention)}."
+        return f"Elle court {until}." if last else f"Elle court {_for_years(convention)}."
     if start > on:
         return f"Elle prend effet le {long_date(start)}, {until}."
     if last and last < on:
         return f"Elle a couru du {long_date(start)} au {long_date(last)}."
-    return f"En vigueur depuis le {long_date(start)}, {until}."
+    return f"Elle court depuis le {long_date(start)}, {until}."
+
+
+def _for_years(convention: Convention) -> str:
+    years = years_of(convention)
+    return f"pour {years}" if years[0].isdigit() else years
 
 
 def _not_yet(convention: Convention) -> str:
     start = convention.start
     if start is None or start.day is None:
-        return "Signée ; elle n'est pas encore en vigueur."
-    return f"Signée ; elle prend effet le {long_date(start.day)}."
+        return "Elle n'est pas encore en vigueur."
+    return f"Elle prend effet le {long_date(start.day)}."
 
 
 def _over(convention: Convention) -> str:
     last = convention.last_day
-    if convention.status == states.TERMINATED:
-        return f"Résiliée : elle a pris fin le {long_date(last)}." if last else "Résiliée."
-    return f"Arrivée à son terme le {long_date(last)}." if last else "Arrivée à son terme."
+    return f"Elle a pris fin le {long_date(last)}." if last else "Elle a pris fin."

@@ -1,34 +1,48 @@
-"""The titres of members, with what was paid of them."""
+"""The titres of members and of those they took over, with what was paid of them and by when to pay."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import date
 
 from django.db.models import Prefetch, QuerySet
+from django.utils import timezone
 
+from invoicing.deadlines import Deadline, deadline
 from invoicing.models import Titre, TitreDocument
 from invoicing.payments import Standing, standing
+from members import successions
 from members.models import Member
 
 
 @dataclass(frozen=True)
 class Row:
-    """A titre as its list shows it: what it asks, by when, and what was paid."""
+    """A titre as its list shows it: what it asks, by when, and what was paid.
+
+    `former` is the member taken over to which it was sent, empty for one's own.
+    """
 
     titre: Titre
     standing: Standing
-    due_text: str
+    deadline: Deadline
     has_pdf: bool
+    former: str
+    late: bool
 
     @property
     def to_pay(self) -> bool:
         """Tell whether something remains to pay; never of what corrects another titre."""
-        return self.titre.kind == Titre.Kind.TITRE and not self.standing.settled
+        return _to_pay(self.titre, self.standing)
 
 
 def titres_of(members: QuerySet[Member]) -> QuerySet[Titre]:
-    """Return the titres that members owe, the latest first."""
+    """Return the titres that members owe, the latest first.
+
+    Who took over a member stands for it: it reads the titres of that one too, and nothing else of it.
+    """
+    own = list(members.order_by("pk").values_list("pk", flat=True))
     drawn = TitreDocument.objects.filter(role=TitreDocument.Role.PDF).select_related("document")
     return (
-        Titre.objects.filter(debtor__in=members.order_by().values("pk"))
+        Titre.objects.filter(debtor__in=[*own, *successions.taken_over_by(own, timezone.localdate())])
         .select_related("issuer", "original")
         .prefetch_related(
             "payments",
@@ -40,15 +54,43 @@ def titres_of(members: QuerySet[Member]) -> QuerySet[Titre]:
 
 
 def issuers_of(member: Member) -> QuerySet:
-    """Return the keys of the issuers whose titres a member owes."""
-    return Titre.objects.filter(debtor=member).order_by().values_list("issuer", flat=True).distinct()
+    """Return the keys of the issuers whose titres a member's pages show, or are to show."""
+    shown = [member.pk, *successions.taken_over_by([member.pk])]
+    return Titre.objects.filter(debtor__in=shown).order_by().values_list("issuer", flat=True).distinct()
 
 
-def row(titre: Titre) -> Row:
-    """Return how a titre is shown."""
+def row(titre: Titre, own: Collection[int], on: date) -> Row:
+    """Return how a titre is shown, on a day, to those of these members."""
+    found = standing(titre)
+    due = deadline(titre.issued_on, titre.payload["document"]["due_text"])
     return Row(
         titre=titre,
-        standing=standing(titre),
-        due_text=titre.payload["document"]["due_text"],
+        standing=found,
+        deadline=due,
         has_pdf=bool(titre.drawn),
+        former="" if titre.debtor_id in own else titre.debtor_name,
+        late=_to_pay(titre, found) and due.is_over(on),
     )
+
+
+def rows_of(member: Member) -> list[Row]:
+    """Return the titres of a member as they are shown today."""
+    today = timezone.localdate()
+    found = titres_of(Member.objects.filter(pk=member.pk))
+    return [row(titre, {member.pk}, today) for titre in found]
+
+
+def reads_too(member: Member) -> Member | None:
+    """Return who took over a member, and reads its titres too."""
+    return member.successor if successions.is_done(member, timezone.localdate()) else None
+
+
+def home_of(titre: Titre, own: Collection[int]) -> int:
+    """Return the key of which of these members a titre is shown to."""
+    if titre.debtor_id in own:
+        return titre.debtor_id
+    return successions.taken_over_by(own, timezone.localdate())[titre.debtor_id]
+
+
+def _to_pay(titre: Titre, found: Standing) -> bool:
+    return titre.kind == Titre.Kind.TITRE and not found.settled

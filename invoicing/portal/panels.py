@@ -18,24 +18,27 @@ SHOWN = 5
 
 def titres_panel(request: HttpRequest, member: Member) -> str:
     """Draw the titres that remain to pay and the latest ones."""
-    rows = _rows(member)
+    rows = own.rows_of(member)
     shown = [row for rank, row in enumerate(rows) if row.to_pay or rank < SHOWN]
-    context = {"member": member, "rows": shown, "more": len(rows) - len(shown)}
+    more = len(rows) - len(shown)
+    context = {"member": member, "rows": shown, "more": more, "successor": own.reads_too(member)}
     return render_to_string("espace/titres/panel.html", context)
 
 
 def expected(request: HttpRequest, member: Member) -> Iterable[Expectation]:
     """Tell the titres that remain to pay."""
-    for row in _rows(member):
+    for row in own.rows_of(member):
         if row.to_pay:
             titre = row.titre
+            former = f" (au nom de {row.former})" if row.former else ""
             yield Expectation(
                 title=f"Payer le titre {titre.reference} : {euros(row.standing.remaining)}",
                 url=reverse("espace-titres:titre", args=[titre.pk]),
                 action=f"Voir comment payer le titre {titre.reference}",
-                words=titre.subject,
-                when=row.due_text[:1].upper() + row.due_text[1:],
-                by=titre.issued_on,
+                words=f"{titre.subject}{former}",
+                when=_when(row),
+                # A day not known here can't come before the titre: it is put there, not to be forgotten.
+                by=row.deadline.day or titre.issued_on,
             )
 
 
@@ -46,5 +49,7 @@ def register() -> None:
     panels.register(Panel("titres", 40, titres_panel))
 
 
-def _rows(member: Member) -> list[own.Row]:
-    return [own.row(titre) for titre in own.titres_of(Member.objects.filter(pk=member.pk))]
+def _when(row: own.Row) -> str:
+    if row.late:
+        return f"En retard : à payer {row.deadline.short}."
+    return row.deadline.short[:1].upper() + row.deadline.short[1:]

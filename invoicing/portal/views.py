@@ -2,12 +2,12 @@
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from invoicing.models import Payment, Titre
 from invoicing.payments import in_words
 from invoicing.portal import own
-from members.models import Member
 from members.portal.access import member_or_404, portal_page
 from members.portal.files import give
 
@@ -17,8 +17,8 @@ from members.portal.files import give
 def titres(request: HttpRequest, pk: int) -> HttpResponse:
     """Show all the titres of a member."""
     member = member_or_404(request, pk)
-    rows = [own.row(titre) for titre in own.titres_of(Member.objects.filter(pk=member.pk))]
-    return render(request, "espace/titres/list.html", {"member": member, "rows": rows})
+    context = {"member": member, "rows": own.rows_of(member), "successor": own.reads_too(member)}
+    return render(request, "espace/titres/list.html", context)
 
 
 @require_safe
@@ -26,11 +26,16 @@ def titres(request: HttpRequest, pk: int) -> HttpResponse:
 def titre(request: HttpRequest, pk: str) -> HttpResponse:
     """Show a titre: what it asks and why, what was paid, and how to pay the rest."""
     found = get_object_or_404(own.titres_of(request.members), pk=pk)
-    row = own.row(found)
+    mine = set(request.members.values_list("pk", flat=True))
+    row = own.row(found, mine, timezone.localdate())
     receipts = [p for p in found.payments.all() if p.kind == Payment.Kind.RECEIPT]
     cancelled = {p.cancels_id for p in found.payments.all() if p.cancels_id}
+    readable = own.titres_of(request.members)
     context = {
         "titre": found,
+        "replaces": readable.filter(pk=found.replaces_id).first(),
+        "replaced_by": readable.filter(replaces=found).first(),
+        "home": own.home_of(found, mine),
         "row": row,
         "words": in_words(row.standing),
         "payload": found.payload,

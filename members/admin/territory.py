@@ -136,6 +136,9 @@ class PredecessorInline(ReadOnlyInline):
     show_change_link = True
 
 
+SUCCESSION = ["successor", "merged_on"]
+
+
 class MemberForm(forms.ModelForm):
     """A member typed by hand, with the codes a table would give it."""
 
@@ -214,7 +217,7 @@ class MemberAdmin(StaffAdmin):
             "classes": ["collapse"],
         }),
         ("Reprise", {
-            "fields": ["successor", "merged_on"],
+            "fields": SUCCESSION,
             "description": "Une commune fusionnée garde ses conventions et son SIRET ; les nouvelles "
             "conventions se passent avec celle qui la reprend.",
             "classes": ["collapse"],
@@ -223,7 +226,8 @@ class MemberAdmin(StaffAdmin):
 
     def get_readonly_fields(self, request, obj=None):
         fields = super().get_readonly_fields(request, obj)
-        return fields if may_write_addresses(request, obj) else [*fields, "email"]
+        # A successor reads the titres of whom it took over: to name it is to open them.
+        return fields if may_write_addresses(request, obj) else [*fields, "email", *SUCCESSION]
 
     def get_fieldsets(self, request, obj=None):
         fieldsets = super().get_fieldsets(request, obj)
@@ -231,7 +235,7 @@ class MemberAdmin(StaffAdmin):
             return fieldsets
         told = {"description": reach.refusal(obj)}
         return [
-            (name, {**facts, **told} if "email" in facts["fields"] else facts)
+            (name, {**facts, **told} if {"email", "successor"} & set(facts["fields"]) else facts)
             for name, facts in fieldsets
         ]
 
@@ -255,6 +259,8 @@ class MemberAdmin(StaffAdmin):
         label={"à vérifier": "warning", "vérifié": "success", "absent": "danger"},
     )
     def siret_state(self, member):
+        if member.kind == Member.Kind.RPI:
+            return "sans objet"
         if not member.siret:
             return "absent"
         return "à vérifier" if member.siret_to_verify else "vérifié"

@@ -104,7 +104,7 @@ def apply(records: list[Record], job: Job) -> None:
     _join_epci(records, members, tally, job)
     _say_those_without_siren(records, job)
     _move_schools(job)
-    successions.mark_mergers(as_of(job.options), job.report)
+    successions.mark_mergers(as_of(job.options), job.report, job.issuers)
     tally.count((record.line for record in told), job.report)
 
 

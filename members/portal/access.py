@@ -18,6 +18,7 @@ from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 
 from members.models import Contact, Member, PortalAccess, User
@@ -25,6 +26,8 @@ from members.portal import visitors
 
 SINCE = "espace_since"
 SEEN = "espace_seen"
+# What the sign-in page is told of a session that ended.
+TOLD, ENDED, LOST = "session", "finie", "envoi-perdu"
 WRITTEN_EVERY = 60  # seconds: a session is not written at every page
 KEPT_DAYS = 365
 
@@ -94,16 +97,17 @@ def open_session(request: HttpRequest, user: User, way: str) -> None:
 def portal_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Open a page to the accounts of mayors' offices only, with `request.members`.
 
-    Anybody else is sent to the sign-in page; an address that opens nothing any more is told so.
+    Anybody else is sent to the sign-in page, which says so when a session ended, or a form was sent
+    without one; an address that opens nothing any more is told so.
     """
 
     @wraps(view)
     def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not is_portal_account(request.user):
-            return redirect("espace:sign-in")
+            return _to_the_door(lost=_sends(request) and request.user.is_anonymous)
         if _is_over(request):
             auth.logout(request)
-            return redirect("espace:sign-in")
+            return _to_the_door(over=True, lost=_sends(request))
         request.members = members_of(request.user)
         if not request.members.exists():
             return render(request, "espace/no_member.html", status=403)
@@ -118,6 +122,16 @@ def member_or_404(request: HttpRequest, pk: int) -> Member:
     if member is None:
         raise Http404
     return member
+
+
+def _to_the_door(*, over: bool = False, lost: bool = False) -> HttpResponse:
+    """Send to the sign-in page, with what it has to say: a session ended, what was sent is lost."""
+    told = LOST if lost else ENDED if over else ""
+    return redirect(reverse("espace:sign-in") + (f"?{TOLD}={told}" if told else ""))
+
+
+def _sends(request: HttpRequest) -> bool:
+    return request.method == "POST"
 
 
 def _is_over(request: HttpRequest) -> bool:

@@ -9,7 +9,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from members.models import Member, PortalAccess
-from members.portal import links, panels, provider
+from members.portal import access, links, panels, provider
 from members.portal.access import addresses, is_portal_account, member_or_404, portal_page
 
 SHOWN = 100
@@ -74,6 +74,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "provider": settings.OIDC_LABEL if provider.is_configured() else "",
+        "told": "" if form.is_bound else request.GET.get(access.TOLD, ""),
     }
     return render(request, "espace/sign_in.html", context)
 
@@ -99,7 +100,8 @@ def link(request: HttpRequest) -> HttpResponse:
         if owner is not None:
             context = {"token": token, "parameter": links.PARAMETER, "address": owner.email}
             return render(request, "espace/link.html", context)
-    return render(request, "espace/link_over.html", {"minutes": links.MINUTES}, status=410)
+    context = {"minutes": links.MINUTES, "is_in": is_portal_account(request.user)}
+    return render(request, "espace/link_over.html", context, status=410)
 
 
 @require_POST

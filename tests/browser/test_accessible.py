@@ -8,12 +8,15 @@ from django.urls import reverse
 
 from conventions import life, states
 from conventions.models import Amendment, Convention
+from entsvc.models import DatedText
 from invoicing.models import Titre
 from invoicing.rendering import render_missing
+from members.models import Member
 from tests.browser.conftest import plain
 from tests.browser.people import as_office
 from tests.browser.town import OFFICE, a_town, count, in_force
 from tests.conventions.amending import in_state
+from tests.conventions.world import a_member
 from tests.factories import PaymentFactory
 from tests.invoicing.world import a_world
 
@@ -42,6 +45,8 @@ def town(db, clock, monkeypatch):
 def titre(town):
     """A titre of the town, paid in part."""
     world = a_world()
+    words = "avant le 15 du deuxième mois qui suit le mois d'émission"
+    DatedText.objects.filter(code="delai").update(body=words)
     Convention.objects.filter(schedule=world.schedule).update(debtor=town.member)
     list(render_missing(Titre.objects.filter(pk__in=[row.pk for row in world.issue().titres])))
     titre = Titre.objects.get()
@@ -90,6 +95,31 @@ def test_every_page_is_accessible_on_a_phone_and_on_a_desk(visitor, town, titre)
     office.press("Déposer la convention signée")
     office.reads("Choisissez le fichier PDF du document signé.")
     office.check_accessible()
+
+
+def test_what_a_visitor_meets_when_something_goes_wrong_is_accessible_too(visitor, town, titre, clock):
+    """A session that ended, a link that is over, a titre past its deadline, a member taken over."""
+    someone = visitor()
+    for address in ("/espace/connexion/?session=envoi-perdu", "/espace/connexion/?session=finie"):
+        someone.go(address)
+        someone.reads("Connectez-vous de nouveau")
+        someone.check_accessible()
+    someone.page.goto(f"{someone.site}/espace/connexion/lien/?jeton=autre")
+    someone.reads("Ce lien ne sert plus")
+    someone.check_accessible()
+    clock.noon(dt.date(2025, 6, 20))
+    new = a_member(name="Lauzerte-en-Quercy", email="mairie@neuve.example")
+    Member.objects.filter(pk=town.member.pk).update(successor=new)
+    for email, key in ((OFFICE, town.member.pk), ("mairie@neuve.example", new.pk)):
+        office = as_office(visitor(), email)
+        for address in (
+            reverse("espace:home"),
+            reverse("espace-titres:titre", args=[titre.pk]),
+            reverse("espace-titres:list", args=[key]),
+        ):
+            office.go(address)
+            office.reads("En retard")
+            office.check_accessible()
 
 
 def test_an_amendment_is_asked_for_by_the_keyboard_alone(visitor, town):

@@ -75,7 +75,7 @@ def test_from_an_unsigned_commune_to_a_signed_amendment_and_its_new_call(visitor
     # Within the window the office adds a school, sees the amount, signs.
     clock.noon(ASKED_ON)
     come_in_by_link(office, OFFICE)
-    office.reads("En vigueur depuis le 2 septembre 2020, jusqu'au 31 octobre 2021.")
+    office.reads("Elle court depuis le 2 septembre 2020, jusqu'au 31 octobre 2021.")
     office.reads("Du 1er septembre 2020 au 15 octobre 2020.")
     office.press("Voir la liste et la changer")
     office.page.get_by_label("École Le Pré").check()

@@ -1,6 +1,7 @@
 """Staff pages of members: what they filter, confirm, and refuse."""
 
 import datetime as dt
+import re
 
 import pytest
 from django.urls import reverse
@@ -55,6 +56,13 @@ def test_the_list_filters_what_is_missing(staff, query, names):
     MemberFactory(name="Proposé", siret_to_verify=True, successor=sure)
     MemberFactory(name="EPCI", kind="epci", siret=None)
     assert shown(staff.get(f"{reverse(LIST)}?{query}")) == names
+
+
+def test_a_rpi_never_pays_and_lacks_no_siret(staff):
+    Member.objects.create(kind="rpi", name="RPI des Deux")
+    page = staff.get(reverse(LIST)).content.decode()
+    assert "sans objet" in page
+    assert "absent</span>" not in re.sub(r"\s+", " ", page).replace(" <", "<")
 
 
 def test_the_list_asks_no_more_for_more_members(staff, django_assert_max_num_queries):

@@ -8,8 +8,14 @@ from hypothesis import strategies as st
 
 from entsvc.importing import Report
 from members.models import Commune, Member, Membership
-from members.successions import is_circular, known_successors, last_successor, mark_mergers
-from tests.factories import MemberFactory
+from members.successions import (
+    is_circular,
+    known_successors,
+    last_successor,
+    mark_mergers,
+    taken_over_by,
+)
+from tests.factories import ConventionFactory, IssuerFactory, MemberFactory
 
 DAY = dt.date(2026, 1, 1)
 
@@ -93,3 +99,37 @@ def test_without_a_member_for_the_commune_of_today_nothing_is_said(merged):
     assert not mark().flagged
     old.refresh_from_db()
     assert old.successor is None
+
+
+def test_those_taken_over_are_found_along_the_chain(db):
+    first, second, last = MemberFactory(), MemberFactory(), MemberFactory()
+    assert taken_over_by([last.pk]) == {}
+    Member.objects.filter(pk=first.pk).update(successor=second, merged_on=DAY)
+    Member.objects.filter(pk=second.pk).update(successor=last)
+    assert taken_over_by([last.pk]) == {first.pk: last.pk, second.pk: last.pk}
+    assert taken_over_by([second.pk, last.pk]) == {first.pk: second.pk}
+    assert taken_over_by([last.pk], DAY - dt.timedelta(days=1)) == {second.pk: last.pk}
+    assert taken_over_by([last.pk], DAY) == {first.pk: last.pk, second.pk: last.pk}
+
+
+def test_a_chain_that_comes_back_stops(db):
+    first, second = MemberFactory(), MemberFactory()
+    Member.objects.filter(pk=first.pk).update(successor=second)
+    Member.objects.filter(pk=second.pk).update(successor=first)
+    assert taken_over_by([first.pk]) == {second.pk: first.pk}
+
+
+def test_an_account_of_another_issuer_names_no_successor(merged):
+    """Who took over a member reads its titres: a table sent by anyone does not decide it."""
+    old, _ = merged
+    convention = ConventionFactory(party=old)
+    ours, theirs = IssuerFactory(code="AUTRE"), convention.schedule.issuer
+    report = Report("essai")
+    mark_mergers(DAY, report, frozenset({ours.pk}))
+    old.refresh_from_db()
+    assert old.successor is None
+    [finding] = report.flagged
+    assert f"à qui demander un changement : {theirs.name}" in finding.message
+    mark_mergers(DAY, report, frozenset({theirs.pk}))
+    old.refresh_from_db()
+    assert old.successor is not None

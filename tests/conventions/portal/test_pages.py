@@ -7,10 +7,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from conventions import life, states
-from conventions.models import Convention, Paper
+from conventions.models import Convention, Paper, PaperKind
+from conventions.papers import freezing
 from conventions.portal import words
 from conventions.portal.deposits import MOST_DEPOSITS
 from entsvc.models import JournalEntry, OutgoingMail
+from entsvc.scans import CheckedPdf
 from tests.conventions.amending import a_scan, in_state
 from tests.conventions.portal.conftest import OFFICE
 from tests.conventions.world import a_member
@@ -57,7 +59,7 @@ def test_the_home_page_tells_agreements_and_schools_in_plain_words(office, conve
     school = convention.enrolments.order_by("pk").first().school
     HeadcountFactory(school=school, school_year=2020, pupils=1213)
     text = home(office)
-    assert "En vigueur depuis le 2 septembre 2019, jusqu'au 31 octobre 2021." in text
+    assert "Elle court depuis le 2 septembre 2019, jusqu'au 31 octobre 2021." in text
     assert "3 écoles inscrites en 2020-2021" in text
     assert school.uai in text
     assert "1 213" in text
@@ -220,6 +222,47 @@ def test_who_only_pays_reads_and_does_not_act(convention, to_sign):
     assert office.post(url, {"scan": pdf()}).status_code == 404
 
 
+def test_who_only_pays_is_told_who_asks_for_an_amendment(convention):
+    payer = a_member(name="Syndicat scolaire", email="syndicat@example.org")
+    Convention.objects.filter(pk=convention.pk).update(debtor=payer)
+    text = page(signed_in("syndicat@example.org"), "convention", convention.pk)
+    assert "C'est Lauzerte qui le demande." in text
+    assert "Demander un avenant" not in text
+
+
+def test_an_agreement_kept_on_paper_says_so_and_whom_to_ask(office, convention):
+    issuer = convention.schedule.issuer
+    for text in (home(office), page(office, "convention", convention.pk)):
+        assert "La convention signée est conservée sur papier" in text
+        assert f"écrivez à {issuer.contact}" in text
+        assert 'href="mailto:ent@academie.example"' in text
+    freezing.receive(
+        CheckedPdf(a_scan()), "signee.pdf", convention, kind=PaperKind.AGREEMENT, actor="agent"
+    )
+    for text in (home(office), page(office, "convention", convention.pk)):
+        assert "conservée sur papier" not in text
+
+
+def test_one_that_follows_another_by_an_amendment_has_no_paper_of_its_own(office, convention):
+    former = ConventionFactory(schedule=convention.schedule, reference="ENT-0")
+    Convention.objects.filter(pk=convention.pk).update(succeeds=former)
+    text = home(office)
+    assert "prend la suite de la convention ENT-0 par un avenant" in text
+    assert "conservée sur papier" not in text
+
+
+def test_an_agreement_still_to_sign_is_not_said_to_be_on_paper(office, to_sign):
+    assert "conservée sur papier" not in home(office)
+
+
+def test_a_refused_file_leads_back_to_what_is_wrong(office, to_sign):
+    """On a phone the form is far below the top of the page."""
+    url = reverse("espace-conventions:convention", args=[to_sign.pk])
+    assert 'action="#a-corriger"' in office.get(url).content.decode()
+    assert 'id="a-corriger"' not in office.get(url).content.decode()
+    assert 'id="a-corriger"' in office.post(url, {}).content.decode()
+
+
 def test_the_words_of_each_state(convention):
     today = dt.date(2020, 9, 20)
     told = {}
@@ -227,9 +270,9 @@ def test_the_words_of_each_state(convention):
         convention.status = status
         told[status] = words.state_of(convention, None, today).sentence
     assert told[states.SENT] == "Nous attendons votre signature."
-    assert told[states.SIGNED].startswith("Signée ; elle prend effet le 2")
-    assert told[states.TERMINATED].startswith("Résiliée")
-    assert told[states.EXPIRED].startswith("Arrivée à son terme")
+    assert told[states.SIGNED].startswith("Elle prend effet le 2")
+    assert told[states.TERMINATED].startswith("Elle a pris fin le")
+    assert told[states.EXPIRED].startswith("Elle a pris fin le")
 
 
 def test_nobody_opens_what_is_another_members(convention):

@@ -13,6 +13,7 @@ from entsvc.models import JournalEntry, OutgoingMail
 from tests.conventions.amending import a_scan
 from tests.conventions.portal.conftest import OFFICE
 from tests.conventions.portal.test_pages import home, page, pdf, plain
+from tests.conventions.world import account
 from tests.members.portal.people import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -121,6 +122,68 @@ def test_the_same_list_needs_no_amendment(office, convention, uais):
     answer = ask(office, convention, same, demander="1", vu=" ".join(sorted(same)))
     assert answer.status_code == 422
     assert not Amendment.objects.exists()
+
+
+def test_why_is_kept_with_the_request_and_read_by_staff(office, convention, uais, client):
+    every = list(uais.values())
+    ask_for = {"demander": "1", "vu": " ".join(sorted(every))}
+    words = "  <b>Fermeture</b> d'une classe\r\n\r\n# et *fusion* {signatures}  "
+    kept = "<b>Fermeture</b> d'une classe # et *fusion* {signatures}"
+    seen = plain(ask(office, convention, every, motif=words, montant="1"))
+    assert "Motif : &lt;b&gt;Fermeture&lt;/b&gt; d'une classe" in seen
+    assert ask(office, convention, every, motif=words, **ask_for).status_code == 302
+    amendment = Amendment.objects.get()
+    assert amendment.reason == kept
+    assert amendment.transitions.order_by("pk").first().comment == kept
+    account(client, "gestionnaire", convention.schedule.issuer)
+    admin = reverse("admin:conventions_amendment_change", args=[amendment.pk])
+    for text in (plain(client.get(admin)), page(office, "amendment", amendment.pk)):
+        assert "&lt;b&gt;Fermeture&lt;/b&gt;" in text
+        assert "<b>Fermeture" not in text
+
+
+def test_why_is_printed_in_the_paper_as_words(office, convention, uais, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        "conventions.papers.drawing.render_pdf",
+        lambda template, context, **_: drawn.append(repr(context)) or b"%PDF",
+    )
+    every = list(uais.values())
+    given = {"motif": "<b>Un</b> **mot** {signatures}", "demander": "1", "vu": " ".join(sorted(every))}
+    assert ask(office, convention, every, **given).status_code == 302
+    assert "&lt;b&gt;Un&lt;/b&gt; **mot** {signatures}" in drawn[-1]
+
+
+def test_why_is_not_asked_for_and_has_a_limit(office, convention, uais):
+    every = list(uais.values())
+    amendment = asked(office, convention, every)
+    assert amendment.reason == ""
+    filings.drop(amendment=amendment, actor=OFFICE)
+    given = {"demander": "1", "vu": " ".join(sorted(every))}
+    answer = ask(office, convention, every, motif="é" * 301, **given)
+    assert answer.status_code == 422
+    assert "Ce motif est trop long : 301 caractères, pour 300 au plus." in plain(answer)
+    assert "é" * 301 in plain(answer), "what was typed stays"
+    assert Amendment.objects.get() == amendment
+    assert ask(office, convention, every, motif="é" * 300 + "\r\n", **given).status_code == 302
+
+
+def test_why_is_changed_with_the_list_and_logged_again(office, convention, uais):
+    every = list(uais.values())
+    ask(office, convention, every, motif="Ouverture", demander="1", vu=" ".join(sorted(every)))
+    amendment = Amendment.objects.get()
+    assert ">\nOuverture</textarea>" in office.get(url_of("change", amendment)).content.decode()
+    sent = {
+        "ecoles": every[:2],
+        "motif": "Fermeture",
+        "demander": "1",
+        "vu": " ".join(sorted(every[:2])),
+    }
+    assert office.post(url_of("change", amendment), sent).status_code == 302
+    amendment.refresh_from_db()
+    assert amendment.reason == "Fermeture"
+    comments = amendment.transitions.filter(action="modifier").values_list("comment", flat=True)
+    assert list(comments.order_by("pk")) == ["Fermeture"]
 
 
 def test_a_second_request_leads_to_the_first(office, convention, uais):

@@ -77,6 +77,18 @@ def test_a_link_serves_once(client, saubens):
     assert client.get(HOME).status_code == 302
 
 
+def test_a_used_link_leads_home_who_is_in_already(client, saubens):
+    """The mail is opened a second time: he needs no other link."""
+    ask(client, "mairie@saubens.example")
+    [message] = mail.outbox
+    come_in(client, message)
+    again = client.get(link_in(message))
+    assert again.status_code == 410
+    text = again.content.decode()
+    assert "Vous êtes déjà connecté" in text
+    assert "Recevoir un nouveau lien" not in text
+
+
 def test_of_two_clicks_at_once_one_waits_for_the_other(client, saubens):
     """By a lock of the account; SQLite has one writer at a time, from the first word on."""
     ask(client, "mairie@saubens.example")
