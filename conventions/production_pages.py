@@ -1,5 +1,6 @@
 """Produce all the papers of a kind for a school year: ask, follow, download."""
 
+from math import ceil
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from members.access import visible
 VIEW, ADD = "conventions.view_production", "conventions.add_production"
 LATEST = 20  # former productions shown
 FAILURES = 100  # failures told one by one
+ASKED = "repris"  # tells the page that the work has just been asked for: no sign of it is due yet
 
 
 def productions_page(request: HttpRequest) -> HttpResponse:
@@ -56,6 +58,8 @@ def production_page(request: HttpRequest, pk: UUID) -> HttpResponse:
         "title": "Produire les documents",
         "production": production,
         "progress": done,
+        "time_left": _in_words(done.seconds_left),
+        "stalled": ASKED not in request.GET and productions.is_stalled(production),
         "frozen": done.done - drafts,
         "drafts": drafts,
         "failures": list(failed.order_by("convention__reference", "pk")[:FAILURES]),
@@ -70,12 +74,13 @@ def production_page(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_POST
 def go_on(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Go on with what is left, for as long as a request may last, or ask a worker for it."""
+    """Ask again for what is left, when the process that drew it was killed."""
     scoped_pages.require(request, VIEW, ADD)
     production = _production(request, pk)
     if not productions.nudge(production):
         _warn(request)
-    return redirect(_address(production))
+        return redirect(_address(production))
+    return redirect(f"{_address(production)}?{ASKED}=1")
 
 
 @require_POST
@@ -85,7 +90,7 @@ def try_again(request: HttpRequest, pk: UUID) -> HttpResponse:
     production = _production(request, pk)
     again = productions.retry(production=production)
     messages.success(request, f"{plural(again, 'document repris', 'documents repris')}.")
-    return redirect(_address(production))
+    return redirect(f"{_address(production)}?{ASKED}=1")
 
 
 @require_safe
@@ -126,6 +131,13 @@ def _production(request: HttpRequest, pk: UUID) -> Production:
 
 def _address(production: Production) -> str:
     return reverse("conventions:production", args=[production.pk])
+
+
+def _in_words(seconds: int | None) -> str:
+    """Return about how long, in French; nothing while nobody can tell."""
+    if seconds is None:
+        return ""
+    return "moins d'une minute" if seconds < 60 else f"environ {plural(ceil(seconds / 60), 'minute')}"
 
 
 def _warn(request: HttpRequest) -> None:

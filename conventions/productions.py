@@ -1,20 +1,24 @@
 """All the papers of one kind for a school year: started once, drawn one by one, never lost.
 
-What is left to do is read from the rows, whoever draws: a request, a command or a worker. A row is
-claimed by a conditional update, drawn outside any lock, and kept as soon as it is drawn.
+What is left to do is read from the rows, whoever draws: a thread of the web server, a command or a
+worker. A row is claimed by a conditional update, drawn outside any lock, kept as soon as it is drawn.
 """
 
 import logging
+import threading
 import time
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from statistics import median
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
-from django_tasks import TaskResultStatus, task
+from django_tasks import task
 
 from conventions import states
 from conventions.assessment import covering
@@ -29,15 +33,17 @@ from conventions.models import (
 )
 from conventions.papers import drawing, kept, texts
 from conventions.papers.sources import PaperRefused
-from entsvc import documents, journal, school_year
+from entsvc import afterwards, documents, journal, school_year
 from entsvc.french import plural
 from entsvc.models import StoredDocument
 from members.models import Issuer
 
 log = logging.getLogger(__name__)
 
-CLAIM = timedelta(minutes=5)  # well over the time of one paper: past it, its worker is dead
-INLINE_SECONDS = 8  # what a request may spend drawing before it answers
+CLAIM = timedelta(minutes=2)  # well over the time of one paper: past it, its worker is dead
+QUIET = timedelta(minutes=1)  # without a sign of life for so long, somebody may ask for the work again
+PART_SECONDS = 2  # what a thread of the web server draws before it lets other work pass
+RECENT = 20  # papers whose pace tells the time that is left
 IMMEDIATE = "django_tasks.backends.immediate.ImmediateBackend"
 # Papers that follow the list of a year; the others are signed or sent once.
 YEARLY = (PaperKind.ANNEX, PaperKind.CERTIFICATE)
@@ -49,6 +55,7 @@ CONCERNED = {
     PaperKind.NOTIFICATION: (states.SIGNED, *states.OWING),
     PaperKind.CERTIFICATE: states.OWING,
 }
+UNSETTLED = Q(document__isnull=True, failure="")
 LONGEST_FAILURE = ProductionItem._meta.get_field("failure").max_length
 
 
@@ -63,6 +70,7 @@ class Progress:
     total: int
     done: int
     failed: int
+    seconds_left: int | None = None
 
     @property
     def left(self) -> int:
@@ -96,27 +104,61 @@ def written(*, issuer: Issuer, year: int, kind: str, actor: str) -> Production:
 
 
 def nudge(production: Production) -> bool:
-    """Ask for the work that is left; return False when the background could not be reached or failed."""
+    """Ask for the work that is left; return False when the background could not be reached.
+
+    Without a worker it is done by threads of the web server, from the end of the request on.
+    """
+    if is_inline():
+        afterwards.after_response(Drawing(production.pk))
+        return True
     try:
-        result = produce_task.enqueue(str(production.pk), INLINE_SECONDS if is_inline() else None)
+        produce_task.enqueue(str(production.pk))
     except Exception:
         log.exception("La production %s n'a pas pu être mise en file.", production.pk)
-        return False
-    if result.status == TaskResultStatus.FAILED:
-        log.error("Production %s : %s", production.pk, result.errors[-1].traceback)
         return False
     return True
 
 
 def is_inline() -> bool:
-    """Tell whether the work is done by whoever asks, for want of a worker."""
+    """Tell whether the work is done by the web server itself, for want of a worker."""
     return settings.TASKS["default"]["BACKEND"] == IMMEDIATE
 
 
 @task
-def produce_task(production_id: str, seconds: int | None) -> int:
+def produce_task(production_id: str) -> int:
     """Draw what is left of a production; a nudge only, what is to do is in the rows."""
-    return produce(production_id=UUID(production_id), seconds=seconds)
+    return produce(production_id=UUID(production_id))
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """The work on a production in this process, a part at a time until nothing is left to claim."""
+
+    production_id: UUID
+
+    def __call__(self) -> None:
+        """Draw a part and hand the rest back; asked for while it goes on, do nothing."""
+        if not self._begins():
+            return
+        settled = 0
+        try:
+            settled = produce(production_id=self.production_id, seconds=PART_SECONDS)
+        finally:
+            with _drawing_lock:
+                _drawing.discard(self.production_id)
+        if settled:
+            afterwards.hand_back(self)
+
+    def _begins(self) -> bool:
+        with _drawing_lock:
+            if self.production_id in _drawing:
+                return False
+            _drawing.add(self.production_id)
+            return True
+
+
+_drawing: set[UUID] = set()
+_drawing_lock = threading.Lock()
 
 
 def produce(*, production_id: UUID, seconds: float | None = None) -> int:
@@ -150,14 +192,45 @@ def put_back(*, production: Production) -> int:
 
 
 def progress(production: Production) -> Progress:
-    """Count the papers of a production: all of them, those drawn, those that failed."""
-    return Progress(
+    """Count the papers of a production: all of them, those drawn, those that failed, the time left."""
+    counted = Progress(
         **production.items.aggregate(
             total=Count("pk"),
             done=Count("pk", filter=Q(document__isnull=False)),
             failed=Count("pk", filter=~Q(failure="")),
         )
     )
+    if not counted.left:
+        return counted
+    return replace(counted, seconds_left=seconds_left(counted.left, _drawn_lately(production)))
+
+
+def seconds_left(left: int, drawn_at: Sequence[datetime]) -> int | None:
+    """Return how long the papers left should take, at the usual pace of the last ones, in any order.
+
+    The pace is the median gap: a pause in the work counts for little. None before two were drawn.
+    """
+    times = sorted(drawn_at)
+    gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
+    return round(left * median(gaps)) if gaps else None
+
+
+def is_stalled(production: Production) -> bool:
+    """Tell whether papers are left and nobody has claimed nor kept one for a while (`QUIET`)."""
+    rows = production.items.filter(UNSETTLED)
+    if not rows.exists():
+        return False
+    last = rows.aggregate(claim=Max("claimed_until"))["claim"]
+    signs = [production.at, *([last - CLAIM] if last else []), *_drawn_lately(production)]
+    return max(signs) < timezone.now() - QUIET
+
+
+def _drawn_lately(production: Production) -> list[datetime]:
+    """Return when the last papers were drawn; not those that were kept before they were asked for."""
+    rows = production.items.filter(document__stored_at__gte=production.at).order_by(
+        "-document__stored_at"
+    )
+    return list(rows.values_list("document__stored_at", flat=True)[:RECENT])
 
 
 def concerned(issuer: Issuer, year: int, kind: str) -> QuerySet[Convention] | QuerySet[Amendment]:
@@ -207,9 +280,7 @@ def _claimed(production: Production) -> ProductionItem | None:
     """Take the next paper that nobody holds: the update says who won, on both databases."""
     while True:
         now = timezone.now()
-        free = Q(document__isnull=True, failure="") & (
-            Q(claimed_until__isnull=True) | Q(claimed_until__lt=now)
-        )
+        free = UNSETTLED & (Q(claimed_until__isnull=True) | Q(claimed_until__lt=now))
         key = production.items.filter(free).order_by("pk").values_list("pk", flat=True).first()
         if key is None:
             return None
@@ -232,24 +303,19 @@ def _settle(production: Production, item: ProductionItem) -> None:
         name = type(error).__name__
         found = {"failure": f"Dessin impossible ({name}) : relancez ; si l'échec revient, signalez-le."}
     # Drawn twice when a claim ran out: the first one kept is the one that counts.
-    pending = ProductionItem.objects.filter(pk=item.pk, document__isnull=True, failure="")
+    pending = ProductionItem.objects.filter(UNSETTLED, pk=item.pk)
     pending.update(claimed_until=None, **found)
 
 
 def _frozen(production: Production, item: ProductionItem) -> dict | None:
-    """Return the paper that holds already, the signed one before the one that was sent.
-
-    None holds of a draft, even one that was sent before; nor does a signed one that was sent back.
-    """
-    status = (item.amendment or item.convention).status
-    if production.kind in YEARLY or status == states.DRAFT:
+    """Return the paper that holds already; that of a year is always drawn anew."""
+    if production.kind in YEARLY:
         return None
     rows = Paper.objects.filter(
         convention=item.convention_id, amendment=item.amendment_id, kind=production.kind
     )
-    papers = list(rows.order_by("at", "pk"))
-    signed = None if status == states.SENT_BACK else kept.signed_since(papers)
-    paper = signed or kept.last_sent(papers)
+    status = (item.amendment or item.convention).status
+    paper = kept.holding(rows.order_by("at", "pk"), status)
     if paper is None:
         return None
     return {"paper": paper, "document_id": paper.document_id, "text_id": paper.text_id}

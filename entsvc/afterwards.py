@@ -27,6 +27,20 @@ def after_response(job: Callable[[], Any]) -> None:
         jobs.append(job)
 
 
+def hand_back(job: Callable[[], Any]) -> None:
+    """Run a job again behind those that wait: what is long does a part of itself and lets others pass.
+
+    Not at all once the process is ending, which waits for the parts that have begun.
+    """
+    if settings.AFTER_RESPONSE == "inline":
+        after_response(job)
+        return
+    try:
+        _threads().submit(_attempt_apart, job)
+    except RuntimeError:
+        logger.info("Le processus s'arrête : la suite d'un travail est laissée.")
+
+
 def run_pending(**_: Any) -> None:
     """Run the jobs of the request that has just ended (receiver of `request_finished`).
 

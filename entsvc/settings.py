@@ -45,7 +45,7 @@ INSTALLED_APPS = [
     "invoicing",
 ]
 
-# Long work. "immediate": done by the page that asks, a part at a time; "database": left to `db_worker`.
+# Long work. "immediate": done by threads of the web server; "database": left to `db_worker`.
 _TASKS = {
     "immediate": "django_tasks.backends.immediate.ImmediateBackend",
     "database": "django_tasks_db.DatabaseBackend",

@@ -1,30 +1,41 @@
 """The demonstration: real public data of a few communes, from the files to the numbered titres."""
 
+import csv
 import shutil
 import tomllib
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import connection
+from django.db.models import Model
 
+from conventions import specimens
 from conventions.importing import IMPORTER as CONVENTIONS
 from conventions.models import Convention
 from conventions.papers.defaults import AUTHOR as TEXTS_AUTHOR
 from entsvc import documents, journal, school_year
 from entsvc.french import euros
 from entsvc.importing import Importer, run_import
-from entsvc.models import JournalEntry
+from entsvc.models import JournalEntry, OutgoingMail
 from invoicing.calculation import compute_run
 from invoicing.exports.yearly_call import write_yearly_call
 from invoicing.issuing import issue
-from invoicing.models import Acceptance, Run, TitreDocument, YearPool
+from invoicing.models import (
+    Acceptance,
+    CostStatement,
+    Expense,
+    OwnShare,
+    Run,
+    Subsidy,
+    TitreDocument,
+)
 from invoicing.regimes import load_regimes
 from invoicing.rendering import render_missing
+from invoicing.statements import close, give_visa
 from members.importers.annuaire import IMPORTER as ANNUAIRE
 from members.importers.headcounts import IMPORTER as HEADCOUNTS
 from members.importers.members import IMPORTER as MEMBERS
@@ -45,8 +56,10 @@ IMPORTS: tuple[tuple[Importer, str], ...] = (
     (ANNUAIRE, "annuaire"),
     (MEMBERS, "membres"),
     (HEADCOUNTS, "effectifs"),
-    (CONVENTIONS, "conventions"),
 )
+# Agreements sent and signed here, whose members find their papers; the others come from paper.
+SIGNED_HERE = ("ENT-2024-31075", "ENT-2024-31187", "ENT-2024-31395")
+OFFICE = "mairie-31395@example.org"  # of the member of one of them
 
 
 @dataclass(frozen=True)
@@ -113,14 +126,31 @@ def build(folder: Path) -> list[dict[str, Any]]:
     load_regimes(actor=ACTOR)
     create_accounts()
     for importer, name in IMPORTS:
-        for path in sorted(DATA.glob(f"{name}_*.csv")):
-            report = run_import(importer, path, dry_run=False, actor=ACTOR)
-            if report.refused:
-                raise DemoRefused(f"{path.name} : {report.refused[0].message}")
+        _import(importer, name)
+    sign_some()
+    _import(CONVENTIONS, "conventions")
     attach_acts()
     decide()
     shutil.rmtree(folder / "titres", ignore_errors=True)
     return [_call(call, folder) for call in CALLS]
+
+
+def sign_some() -> None:
+    """Conclude a few agreements of the files by their steps; nobody is written to."""
+    rows = []
+    for path in sorted(DATA.glob("conventions_*.csv")):
+        with path.open(encoding="utf-8", newline="") as stream:
+            found = csv.DictReader(stream, delimiter=";")
+            rows += [row for row in found if row["reference"] in SIGNED_HERE]
+    specimens.conclude(rows, actor=ACTOR)
+    OutgoingMail.objects.all().delete()
+
+
+def _import(importer: Importer, name: str) -> None:
+    for path in sorted(DATA.glob(f"{name}_*.csv")):
+        report = run_import(importer, path, dry_run=False, actor=ACTOR)
+        if report.refused:
+            raise DemoRefused(f"{path.name} : {report.refused[0].message}")
 
 
 def create_accounts() -> None:
@@ -149,17 +179,37 @@ def attach_acts() -> None:
 
 
 def decide() -> None:
-    """Take the decisions of the demonstration: a year's pool, approximate counts accepted."""
+    """Take the decisions of the demonstration: expenses stated, approximate counts accepted."""
     items = tomllib.loads((DATA / "decisions.toml").read_text(encoding="utf-8"))
-    for name, model in (("pool", YearPool), ("acceptance", Acceptance)):
-        for item in items[name]:
-            schedule = Schedule.objects.get(code=item.pop("bareme"))
-            year = school_year.parse(item.pop("annee_scolaire"))
-            if "amount" in item:
-                item["amount"] = Decimal(item["amount"])
-            row = model(schedule=schedule, school_year=year, decided_by=ACTOR, **item)
-            row.full_clean()
-            row.save()
+    for item in items["statement"]:
+        _state_expenses(_scope(item), item)
+    for item in items["acceptance"]:
+        _save(Acceptance(**_scope(item), decided_by=ACTOR, **item))
+
+
+def _state_expenses(scope: dict[str, Any], item: dict[str, Any]) -> None:
+    """Enter a year's expenses with what comes off them, then visa and close their statement."""
+    expenses, shares, subsidies = (item.pop(name) for name in ("expense", "own_share", "subsidy"))
+    statement = _save(CostStatement(**scope, **item))
+    for expense in expenses:
+        _save(Expense(statement=statement, degree=statement.degree, **expense))
+    for share in shares:
+        _save(OwnShare(statement=statement, **share))
+    for subsidy in subsidies:
+        _save(Subsidy(**scope, statement=statement, **subsidy))
+    give_visa(statement=statement, actor=ACTOR)
+    close(statement=statement, actor=ACTOR)
+
+
+def _scope(item: dict[str, Any]) -> dict[str, Any]:
+    schedule = Schedule.objects.get(code=item.pop("bareme"))
+    return {"schedule": schedule, "school_year": school_year.parse(item.pop("annee_scolaire"))}
+
+
+def _save(row: Model) -> Any:
+    row.full_clean()
+    row.save()
+    return row
 
 
 def _call(call: DemoCall, folder: Path) -> dict[str, Any]:

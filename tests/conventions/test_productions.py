@@ -18,7 +18,7 @@ from conventions import archive, productions, states
 from conventions.models import Convention, Paper, PaperKind, Production, ProductionItem
 from conventions.papers import drawing
 from conventions.productions import ProductionRefused
-from entsvc import documents
+from entsvc import afterwards, documents
 from entsvc.models import JournalEntry
 from tests.conventions.world import PER_SCHOOL, YEAR, a_member, a_schedule, a_school, account, enrol
 from tests.factories import (
@@ -89,6 +89,7 @@ def test_it_works(schedule, agreements, press, django_capture_on_commit_callback
         production = productions.start(
             issuer=schedule.issuer, year=YEAR, kind=PaperKind.AGREEMENT, actor="essai"
         )
+    afterwards.run_pending()
     done = productions.progress(production)
     assert (done.total, done.done, done.failed, done.left, done.percent) == (3, 3, 0, 0, 100)
     assert press.drawn == ["R1", "R2", "R3"]
@@ -178,6 +179,7 @@ def test_a_failure_stops_no_other_says_why_and_can_be_tried_again(
     press.broken = {}
     with django_capture_on_commit_callbacks(execute=True):
         assert productions.retry(production=production) == 2
+    afterwards.run_pending()
     assert productions.progress(production).done == 3
 
 
@@ -256,13 +258,102 @@ def test_each_amendment_of_the_year_has_its_paper(schedule, agreements, press):
     assert len({row["fichier"] for row in rows}) == 2
 
 
-def test_the_work_is_handed_over_and_its_failure_is_seen(schedule, agreements, press, monkeypatch):
+def test_a_worker_that_cannot_be_reached_is_told(schedule, agreements, press, monkeypatch):
     production = write(schedule)
-    monkeypatch.setattr(productions, "produce", lambda **kwargs: 1 / 0)
+    monkeypatch.setattr(productions, "is_inline", lambda: False)
+    asked = []
+    monkeypatch.setattr(productions, "produce_task", SimpleNamespace(enqueue=asked.append))
+    assert productions.nudge(production) is True
+    assert asked == [str(production.pk)]
+    monkeypatch.setattr(productions, "produce_task", SimpleNamespace(enqueue=lambda key: 1 / 0))
     assert productions.nudge(production) is False
-    monkeypatch.undo()
-    production.refresh_from_db()
     assert productions.progress(production).left == 3
+
+
+# --- Without a worker: the web server draws by itself -------------------------------------------
+
+
+def test_the_work_goes_on_by_itself_a_part_at_a_time(schedule, agreements, press, monkeypatch):
+    monkeypatch.setattr(productions, "PART_SECONDS", 0)
+    production, left = write(schedule), []
+    hand_back = afterwards.hand_back
+
+    def seen(job):
+        left.append(productions.progress(production).left)
+        hand_back(job)
+
+    monkeypatch.setattr(afterwards, "hand_back", seen)
+    assert productions.nudge(production) is True
+    assert press.drawn == []  # nothing before the response
+    afterwards.run_pending()
+    assert left == [2, 1, 0]
+    assert press.drawn == ["R1", "R2", "R3"]
+
+
+def test_a_click_during_the_work_starts_no_second_one(schedule, agreements, press, monkeypatch):
+    production, drawn = write(schedule), drawing.drawn
+
+    def clicked(kind, convention, amendment=None, **facts):
+        productions.Drawing(production.pk)()  # what another thread would do now
+        return drawn(kind, convention, amendment, **facts)
+
+    monkeypatch.setattr(drawing, "drawn", clicked)
+    productions.Drawing(production.pk)()
+    afterwards.run_pending()
+    assert press.drawn == ["R1", "R2", "R3"]
+
+
+def test_a_part_that_breaks_can_be_asked_for_again(schedule, agreements, press, monkeypatch, caplog):
+    production = write(schedule)
+    monkeypatch.setattr(productions, "_claimed", lambda production: 1 / 0)
+    productions.nudge(production)
+    afterwards.run_pending()
+    assert "a échoué" in caplog.text
+    assert productions.progress(production).left == 3
+    monkeypatch.undo()
+    productions.Drawing(production.pk)()
+    assert productions._drawing == set()
+
+
+@pytest.mark.parametrize(
+    ("left", "seconds", "expected"),
+    [
+        (10, [], None),
+        (10, [0], None),
+        (10, [0, 2], 20),
+        (10, [4, 0, 2], 20),
+        (3, [0, 1, 2, 3000, 3001, 3002], 3),  # a night between two clicks
+        (0, [0, 2], 0),
+    ],
+)
+def test_the_time_left_follows_the_pace_of_the_last_papers(left, seconds, expected):
+    start = timezone.now()
+    times = [start + timedelta(seconds=second) for second in seconds]
+    assert productions.seconds_left(left, times) == expected
+
+
+def test_work_without_a_sign_of_life_is_told_apart(schedule, agreements, press, monkeypatch):
+    production = write(schedule)
+    now = timezone.now()
+
+    def later(**time):
+        monkeypatch.setattr(timezone, "now", lambda: now + timedelta(**time))
+
+    assert not productions.is_stalled(production)
+    later(minutes=2)
+    assert productions.is_stalled(production)
+    item = productions._claimed(production)
+    later(minutes=2, seconds=50)
+    assert not productions.is_stalled(production)
+    later(minutes=3, seconds=10)
+    assert productions.is_stalled(production)
+    productions._settle(production, item)
+    assert not productions.is_stalled(production)
+    later(minutes=20)
+    assert productions.is_stalled(production)
+    finish(production)
+    later(minutes=40)
+    assert not productions.is_stalled(production)
 
 
 # --- Pages --------------------------------------------------------------------------------------
@@ -277,6 +368,8 @@ def test_a_person_produces_follows_and_downloads(
     press.broken = {"R2": drawing.PaperRefused("Il manque le SIRET.")}
     with django_capture_on_commit_callbacks(execute=True):
         answer = client.post(f"{PAGE}?emetteur=TST&annee=2024-2025", {"document": "convention"})
+    page = client.get(answer.url)
+    assert "3 à produire" in page.content.decode()
     with CaptureQueriesContext(connection) as queries:
         page = client.get(answer.url)
     assert len(queries) <= 20
@@ -291,8 +384,54 @@ def test_a_person_produces_follows_and_downloads(
     press.broken = {}
     with django_capture_on_commit_callbacks(execute=True):
         client.post(f"{answer.url}reprendre/")
+    client.get(answer.url)
     assert productions.progress(page.context["production"]).done == 3
     assert client.post(f"{answer.url}continuer/").status_code == 302
+
+
+REFRESH = '<meta http-equiv="refresh"'
+
+
+def test_the_page_follows_the_work_until_nothing_is_left(
+    client, schedule, agreements, press, monkeypatch
+):
+    production = write(schedule)
+    account(client, "gestionnaire", schedule.issuer)
+    address = reverse("conventions:production", args=[production.pk])
+    shown = client.get(address).content.decode()
+    assert f'{REFRESH} content="5;url={address}">' in shown
+    assert "va seul jusqu'au bout" in shown
+    now = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: now + timedelta(minutes=2))
+    stalled = client.get(address).content.decode()
+    assert "Plus rien n'avance" in stalled
+    assert REFRESH in stalled
+    answer = client.post(f"{address}continuer/")  # drawn once the response is sent: here, at once
+    assert answer.url == f"{address}?repris=1"
+    shown = client.get(answer.url).content.decode()
+    assert REFRESH not in shown
+    assert "Reprendre</button>" not in shown
+    assert press.drawn == ["R1", "R2", "R3"]
+
+
+def test_work_just_asked_for_is_not_said_to_be_stalled(client, schedule, agreements, monkeypatch):
+    production = write(schedule)
+    account(client, "gestionnaire", schedule.issuer)
+    now = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: now + timedelta(minutes=2))
+    address = reverse("conventions:production", args=[production.pk])
+    assert "Plus rien n'avance" not in client.get(f"{address}?repris=1").content.decode()
+
+
+def test_the_page_tells_the_time_that_is_left(client, schedule, agreements, press, monkeypatch):
+    production = write(schedule)
+    account(client, "lecture", schedule.issuer)
+    address = reverse("conventions:production", args=[production.pk])
+    for seconds, words in ((None, ""), (10, "moins d'une minute"), (61, "environ 2 minutes")):
+        told = productions.Progress(total=3, done=1, failed=0, seconds_left=seconds)
+        monkeypatch.setattr(productions, "progress", lambda production, told=told: told)
+        shown = client.get(address).content.decode().replace("\u00a0", " ").replace("&#x27;", "'")
+        assert (f"Temps restant : {words}." in shown) is bool(words)
 
 
 def test_a_reader_looks_and_starts_nothing(client, schedule, agreements, press):

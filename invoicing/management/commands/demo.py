@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from invoicing.demonstration import ACCOUNTS, PASSWORD, DemoRefused, build, start_afresh
+from invoicing.demonstration import ACCOUNTS, OFFICE, PASSWORD, DemoRefused, build, start_afresh
 
 
 class Command(BaseCommand):
@@ -41,6 +41,10 @@ class Command(BaseCommand):
         )
         for username, role in ACCOUNTS.items():
             self.stdout.write(f"  {username:<14} {role}")
+        self.stdout.write(
+            f"Une mairie et ses conventions en PDF : http://127.0.0.1:8000/espace/ avec {OFFICE}\n"
+            "(le lien de connexion s'écrit dans la console du serveur)."
+        )
 
 
 HEADINGS = {
