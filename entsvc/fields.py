@@ -10,6 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from entsvc import school_year
+from entsvc.canonical import fingerprint
 
 
 class MoneyField(models.BigIntegerField):
@@ -89,6 +90,13 @@ class SchoolYearField(models.PositiveSmallIntegerField):
         super().__init__(*args, **kwargs)
 
     @property
+    def flatchoices(self) -> list[tuple[int, str]]:
+        """Read "2024-2025" wherever a page shows the value without its form; any year may be typed."""
+        return [
+            (year, school_year.label(year)) for year in range(school_year.FIRST, school_year.LAST + 1)
+        ]
+
+    @property
     def validators(self) -> list:
         """Refuse years that can only be typing errors."""
         return [
@@ -145,3 +153,23 @@ class SearchField(models.CharField):
         value = search_key(words)[: self.max_length]
         setattr(model_instance, self.attname, value)
         return value
+
+
+class FingerprintField(models.CharField):
+    """The SHA-256 of a JSON column, written with it: what shows that the column was changed since."""
+
+    def __init__(self, *args: Any, of: str = "", **kwargs: Any) -> None:
+        self.of = of
+        kwargs.update(max_length=64, editable=False, blank=True, default="")
+        super().__init__(*args, **kwargs)
+
+    def deconstruct(self) -> tuple:
+        """Name the column it is the fingerprint of."""
+        name, path, args, kwargs = super().deconstruct()
+        return name, path, args, {**kwargs, "of": self.of}
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> str:
+        """Derive the value from the other column, when the row is written first."""
+        if add:
+            setattr(model_instance, self.attname, fingerprint(getattr(model_instance, self.of)))
+        return getattr(model_instance, self.attname)

@@ -1,4 +1,4 @@
-"""Stored documents, imports, dated texts and the journal: no business word here."""
+"""Stored documents, imports, dated texts and figures, the journal: no business word here."""
 
 import uuid
 
@@ -171,3 +171,61 @@ class JournalEntry(models.Model):
 
     def __str__(self) -> str:
         return self.summary
+
+
+@protected()
+class JournalLink(models.Model):
+    """The place of an event in the chain: its hash covers the event and the link before."""
+
+    entry = models.OneToOneField(
+        JournalEntry, models.RESTRICT, verbose_name="événement", related_name="link"
+    )
+    number = models.PositiveBigIntegerField("rang", unique=True)
+    previous = models.CharField("empreinte précédente", max_length=64, blank=True)
+    sha256 = models.CharField("empreinte", max_length=64, unique=True)
+
+    class Meta:
+        verbose_name = "maillon du journal"
+        verbose_name_plural = "maillons du journal"
+        ordering = ["-number"]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.sha256[:12]}"
+
+
+class DatedFigure(models.Model):
+    """A figure set by a text, in force from a date: a threshold, a delay, a number of years."""
+
+    scope = models.CharField(
+        "portée",
+        max_length=20,
+        help_text="Code de l'émetteur, ou régime (ETAT, LOCAL) pour tous ceux qui en relèvent.",
+    )
+    code = models.SlugField("code", max_length=50)
+    applies_to = models.SlugField(
+        "concerne", max_length=20, blank=True, help_text="Type de débiteur ; vide pour tous."
+    )
+    valid_from = models.DateField("en vigueur à partir du")
+    value = models.DecimalField("valeur", max_digits=12, decimal_places=2)
+    unit = models.CharField("unité", max_length=20, help_text="€, jours, mois, ans…")
+    source = models.CharField("fondement", max_length=200, help_text="Article ou texte de référence.")
+
+    class Meta:
+        verbose_name = "chiffre légal daté"
+        verbose_name_plural = "chiffres légaux datés"
+        ordering = ["scope", "code", "applies_to", "-valid_from"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["scope", "code", "applies_to", "valid_from"],
+                name="dated_figure_once_per_day",
+                violation_error_message="Ce chiffre a déjà une valeur à cette date.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(value__gte=0),
+                name="dated_figure_not_negative",
+                violation_error_message="Un chiffre légal n'est pas négatif.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} ({self.scope}, {self.valid_from:%d/%m/%Y})"

@@ -3,7 +3,9 @@
 A model marked with `@protected` refuses UPDATE (but for its follow-up columns), DELETE and TRUNCATE,
 even by raw SQL. `sealed_by` names a foreign key: once the parent row exists no child can be added, so
 children are inserted first and the parent seals them (the foreign keys are deferred until commit).
-A model marked with `@frozen_when` refuses every write on the rows for which an SQL condition holds.
+`sum_within` names a foreign key to the same table and a column: the rows that point at one, summed,
+never exceed its own. A model marked with `@frozen_when` refuses every write on the rows for which an
+SQL condition holds.
 
 SQLite loses triggers when a later migration remakes a table, and a trigger that reads another table
 can make that migration crash: they are dropped before migrating and installed again after.
@@ -26,38 +28,62 @@ class Protection:
     follow_up: tuple[str, ...]
     sealed_by: str | None
     deletable: bool
+    sum_within: tuple[str, str] | None
 
 
 PROTECTED: dict[type[models.Model], Protection] = {}
 
 
 def protected(
-    *, follow_up: tuple[str, ...] = (), sealed_by: str | None = None, deletable: bool = False
+    *,
+    follow_up: tuple[str, ...] = (),
+    sealed_by: str | None = None,
+    deletable: bool = False,
+    sum_within: tuple[str, str] | None = None,
 ) -> Callable[[type[models.Model]], type[models.Model]]:
     """Mark a model's rows as unchangeable but for the `follow_up` fields.
 
-    `deletable` leaves DELETE to the foreign keys that point at the row.
+    `deletable` leaves DELETE to the foreign keys that point at the row. `sum_within` is a foreign key to
+    the model itself and the column whose sum stays within that of the row pointed at.
     """
 
     def mark(model: type[models.Model]) -> type[models.Model]:
-        PROTECTED[model] = Protection(follow_up, sealed_by, deletable)
+        PROTECTED[model] = Protection(follow_up, sealed_by, deletable, sum_within)
         return model
 
     return mark
 
 
 _PG_BODY = re.compile(r"FUNCTION (\w+)\(\).*?\$\$(.*?)\$\$", re.DOTALL)
-FROZEN: dict[type[models.Model], str] = {}
 
 
-def frozen_when(condition: str) -> Callable[[type[models.Model]], type[models.Model]]:
+@dataclass(frozen=True)
+class Freeze:
+    """When a row can't be written any more, and what the database answers then."""
+
+    condition: str
+    message: str
+    reachable: bool
+
+
+FROZEN: dict[type[models.Model], Freeze] = {}
+
+
+def frozen_when(
+    condition: str,
+    message: str = "version adoptee : elle ne change plus, copiez-la",
+    *,
+    reachable: bool = False,
+) -> Callable[[type[models.Model]], type[models.Model]]:
     """Refuse INSERT, UPDATE and DELETE of the rows for which an SQL condition holds.
 
-    The condition names the row's columns as `ROW.column`, and is plain SQL for both databases.
+    The condition names the row's columns as `ROW.column`, and is plain SQL for both databases; the
+    message is in French without accents nor quotes, for the client of whoever tries. With `reachable`,
+    a row may be brought into that state, by an update or an insertion, and never leaves it.
     """
 
     def mark(model: type[models.Model]) -> type[models.Model]:
-        FROZEN[model] = condition
+        FROZEN[model] = Freeze(condition, message, reachable)
         return model
 
     return mark
@@ -182,21 +208,27 @@ def _frozen_statements(
             f"FOR EACH ROW EXECUTE FUNCTION {table}_refuse_when_frozen()",
         )
         return
-    for event, rows in (("INSERT", ["NEW"]), ("UPDATE", ["OLD", "NEW"]), ("DELETE", ["OLD"])):
+    events = {"INSERT": ["NEW"], "UPDATE": ["OLD", "NEW"], "DELETE": ["OLD"]}
+    if FROZEN[model].reachable:
+        events = {"UPDATE": ["OLD"], "DELETE": ["OLD"]}
+    for event, rows in events.items():
         name = f"{table}_frozen_{event.lower()}"
-        when = " OR ".join(FROZEN[model].replace("ROW.", f"{row}.") for row in rows)
+        when = " OR ".join(FROZEN[model].condition.replace("ROW.", f"{row}.") for row in rows)
         yield (
             name,
             f"CREATE TRIGGER {name} BEFORE {event} ON {table} WHEN {when} "
-            f"BEGIN SELECT RAISE(ABORT, '{table} : {_FROZEN}'); END",
+            f"BEGIN SELECT RAISE(ABORT, '{table} : {FROZEN[model].message}'); END",
         )
 
 
 def _pg_frozen_function(model: type[models.Model]) -> str:
     """Return the function of a frozen table: a PostgreSQL trigger's WHEN takes no subquery."""
     table = model._meta.db_table
-    refuse = f"RAISE EXCEPTION '{table} : {_FROZEN}' USING ERRCODE = 'integrity_constraint_violation';"
-    old, new = (FROZEN[model].replace("ROW.", f"{row}.") for row in ("OLD", "NEW"))
+    message = f"{table} : {FROZEN[model].message}"
+    refuse = f"RAISE EXCEPTION '{message}' USING ERRCODE = 'integrity_constraint_violation';"
+    old, new = (FROZEN[model].condition.replace("ROW.", f"{row}.") for row in ("OLD", "NEW"))
+    if FROZEN[model].reachable:
+        new = "false"
     return f"""
 CREATE OR REPLACE FUNCTION {table}_refuse_when_frozen() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -220,11 +252,7 @@ def _same_key(connection: BaseDatabaseWrapper, model: type[models.Model]) -> str
     fields = [[f.column] for f in model._meta.local_concrete_fields if f.unique]
     totals = [_columns(model, c.fields) for c in model._meta.total_unique_constraints]
     keys = [_equal_to_new(columns) for columns in fields + totals]
-    partial = [
-        c
-        for c in model._meta.constraints
-        if isinstance(c, models.UniqueConstraint) and c.condition is not None
-    ]
+    partial = [c for c in _unique_constraints(model) if c.condition is not None]
     if partial:
         columns = ", ".join(f'NEW."{f.column}" AS "{f.column}"' for f in model._meta.local_fields)
         editor = connection.schema_editor()
@@ -234,6 +262,10 @@ def _same_key(connection: BaseDatabaseWrapper, model: type[models.Model]) -> str
             new = f"EXISTS (SELECT 1 FROM (SELECT {columns}) WHERE {holds})"
             keys.append(f"{_equal_to_new(_columns(model, constraint.fields))} AND {holds} AND {new}")
     return " OR ".join(f"({key})" for key in keys)
+
+
+def _unique_constraints(model: type[models.Model]) -> list[models.UniqueConstraint]:
+    return [c for c in model._meta.constraints if isinstance(c, models.UniqueConstraint)]
 
 
 def _equal_to_new(columns: list[str]) -> str:
@@ -249,8 +281,8 @@ def _seal(model: type[models.Model], rule: Protection) -> tuple[str, str, str]:
 
 # Raw string literals: the messages are shown by the database client of whoever tries.
 _REFUSED = "ligne definitive : elle ne change ni ne disparait, une autre la corrige"
-_FROZEN = "version adoptee : elle ne change plus, copiez-la"
 _SEALED = "la piece est deja emise : aucune ligne ne peut y etre ajoutee"
+_BEYOND = "la somme des corrections depasserait le montant de la piece d origine"
 
 
 def _sqlite_statements(
@@ -277,6 +309,14 @@ def _sqlite_statements(
         f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
         f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {same}) {refuse}",
     )
+    if any(set(rule.follow_up) & set(c.fields) for c in _unique_constraints(model)):
+        # UPDATE OR REPLACE would remove the row that already holds the key.
+        key = model._meta.pk.column
+        yield (
+            f"{table}_no_replacing",
+            f"CREATE TRIGGER {table}_no_replacing BEFORE UPDATE ON {table} "
+            f'WHEN EXISTS (SELECT 1 FROM {table} WHERE "{key}" <> OLD."{key}" AND ({same})) {refuse}',
+        )
     if rule.sealed_by:
         column, parent, parent_key = _seal(model, rule)
         yield (
@@ -284,6 +324,17 @@ def _sqlite_statements(
             f"CREATE TRIGGER {table}_sealed BEFORE INSERT ON {table} "
             f'WHEN EXISTS (SELECT 1 FROM {parent} WHERE "{parent_key}" = NEW."{column}") '
             f"BEGIN SELECT RAISE(ABORT, '{table} : {_SEALED}'); END",
+        )
+    if rule.sum_within:
+        parent, amount = _columns(model, rule.sum_within)
+        key = model._meta.pk.column
+        yield (
+            f"{table}_sum_within",
+            f"CREATE TRIGGER {table}_sum_within BEFORE INSERT ON {table} "
+            f'WHEN NEW."{parent}" IS NOT NULL AND NEW."{amount}" + '
+            f'COALESCE((SELECT SUM("{amount}") FROM {table} WHERE "{parent}" = NEW."{parent}"), 0) > '
+            f'COALESCE((SELECT "{amount}" FROM {table} WHERE "{key}" = NEW."{parent}"), 0) '
+            f"BEGIN SELECT RAISE(ABORT, '{table} : {_BEYOND}'); END",
         )
 
 
@@ -312,6 +363,14 @@ def _postgresql_statements(
             f"CREATE TRIGGER {table}_sealed BEFORE INSERT ON {table} "
             f"FOR EACH ROW EXECUTE FUNCTION entsvc_sealed('{column}', '{parent}', '{parent_key}')",
         )
+    if rule.sum_within:
+        parent, amount = _columns(model, rule.sum_within)
+        key = model._meta.pk.column
+        yield (
+            f"{table}_sum_within",
+            f"CREATE TRIGGER {table}_sum_within BEFORE INSERT ON {table} "
+            f"FOR EACH ROW EXECUTE FUNCTION entsvc_sum_within('{parent}', '{amount}', '{key}')",
+        )
 
 
 _PG_FUNCTIONS = f"""
@@ -337,6 +396,26 @@ BEGIN
     IF sealed THEN
         RAISE EXCEPTION '% : {_SEALED}', TG_TABLE_NAME
             USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE FUNCTION entsvc_sum_within() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    original uuid := (to_jsonb(NEW) ->> TG_ARGV[0])::uuid;
+    whole bigint;
+    corrected bigint;
+BEGIN
+    IF original IS NULL THEN
+        RETURN NEW;
+    END IF;
+    -- Locked, so that two corrections of one row are weighed one after the other.
+    EXECUTE format('SELECT %I FROM %I WHERE %I = $1 FOR UPDATE', TG_ARGV[1], TG_TABLE_NAME, TG_ARGV[2])
+        INTO whole USING original;
+    EXECUTE format('SELECT coalesce(sum(%I), 0) FROM %I WHERE %I = $1',
+                   TG_ARGV[1], TG_TABLE_NAME, TG_ARGV[0])
+        INTO corrected USING original;
+    IF corrected + (to_jsonb(NEW) ->> TG_ARGV[1])::bigint > coalesce(whole, 0) THEN
+        RAISE EXCEPTION '% : {_BEYOND}', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     RETURN NEW;
 END $$;

@@ -1,26 +1,61 @@
-"""From what is decided and computed to what is issued."""
+"""From what is decided and computed to what is issued, corrected and paid."""
 
-from invoicing.models.decisions import Acceptance, DecidedDeduction, Exclusion, YearPool
-from invoicing.models.payments import Payment
+from invoicing.models.costs import Category, CostStatement, Expense, OwnShare, Subsidy
+from invoicing.models.decisions import (
+    Acceptance,
+    Adjustment,
+    CallRules,
+    DecidedDeduction,
+    Exclusion,
+    VotedAmount,
+    YearPool,
+)
+from invoicing.models.follow_up import (
+    BordereauDocument,
+    BordereauEvent,
+    ClosedExercice,
+    MandatRequest,
+    TitreEvent,
+)
+from invoicing.models.numbering import WIDEST, NumberingPolicy
+from invoicing.models.payments import Payment, PendingReceipt, Reminder, ReminderStep
 from invoicing.models.runs import Anomaly, Call, CallLine, Campaign, LineFacts, Run
 from invoicing.models.titres import Bordereau, Counter, Series, Titre, TitreDocument, TitreLine
 
 __all__ = [
     "Acceptance",
+    "Adjustment",
     "Anomaly",
     "Bordereau",
+    "BordereauDocument",
+    "BordereauEvent",
     "Call",
     "CallLine",
+    "CallRules",
     "Campaign",
+    "Category",
+    "ClosedExercice",
+    "CostStatement",
     "Counter",
     "DecidedDeduction",
     "Exclusion",
+    "Expense",
     "LineFacts",
+    "MandatRequest",
+    "NumberingPolicy",
+    "OwnShare",
     "Payment",
+    "PendingReceipt",
+    "Reminder",
+    "ReminderStep",
     "Run",
     "Series",
+    "Subsidy",
     "Titre",
     "TitreDocument",
+    "TitreEvent",
     "TitreLine",
+    "VotedAmount",
+    "WIDEST",
     "YearPool",
 ]

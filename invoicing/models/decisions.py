@@ -5,6 +5,7 @@ Each is read by the next calculation and frozen in its basis: changing one never
 
 from django.db import models
 from django.db.models import Q
+from simple_history.models import HistoricalRecords
 
 from entsvc.fields import MoneyField, SchoolYearField
 from members.models import Act, Member, School
@@ -62,6 +63,15 @@ class DecidedDeduction(Decision):
     act = models.ForeignKey(
         Act, models.RESTRICT, verbose_name="acte", related_name="+", null=True, blank=True
     )
+    subsidy = models.OneToOneField(
+        "invoicing.Subsidy",
+        models.RESTRICT,
+        verbose_name="subvention",
+        related_name="deduction",
+        null=True,
+        blank=True,
+        editable=False,
+    )
 
     class Meta:
         verbose_name = "déduction décidée"
@@ -99,6 +109,8 @@ class Acceptance(Decision):
 
     class Code(models.TextChoices):
         COUNT_NOT_BILLABLE = "count_not_billable", "Effectif approché"
+        DEDUCTION_ABOVE_CALL = "deduction_above_call", "Déduction au-delà du montant dû"
+        VOTED_AMOUNT_DIFFERS = "voted_amount_differs", "Montant différent de celui voté"
 
     code = models.CharField("anomalie", max_length=30, choices=Code)
     debtor = models.ForeignKey(
@@ -124,3 +136,86 @@ class Acceptance(Decision):
         verbose_name = "anomalie acceptée"
         verbose_name_plural = "anomalies acceptées"
         ordering = ["-school_year", "schedule", "code", "pk"]
+
+
+class Adjustment(Decision):
+    """A line that a finance officer adds to a call by hand, with its reason, printed as it is."""
+
+    # Printed whole in the words of a line, beside the amount.
+    reason = models.CharField("motif", max_length=250, help_text="Tel qu'imprimé sur le titre.")
+    debtor = models.ForeignKey(Member, models.RESTRICT, verbose_name="payeur", related_name="+")
+    label = models.CharField("libellé", max_length=150, help_text="Tel qu'imprimé sur le titre.")
+    amount = MoneyField("montant", help_text="Négatif s'il vient en moins.")
+
+    class Meta:
+        verbose_name = "ajustement manuel"
+        verbose_name_plural = "ajustements manuels"
+        ordering = ["-school_year", "schedule", "debtor", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(amount=0),
+                name="adjustment_not_zero",
+                violation_error_message="Un ajustement n'est pas nul.",
+            )
+        ]
+
+
+class VotedAmount(Decision):
+    """What the committee voted to ask of a member for a year: a call that differs must be accepted."""
+
+    debtor = models.ForeignKey(Member, models.RESTRICT, verbose_name="payeur", related_name="+")
+    amount = MoneyField("montant voté")
+    act = models.ForeignKey(Act, models.RESTRICT, verbose_name="délibération", related_name="+")
+
+    class Meta:
+        verbose_name = "montant voté"
+        verbose_name_plural = "montants votés"
+        ordering = ["-school_year", "schedule", "debtor"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["schedule", "school_year", "debtor"],
+                name="voted_amount_once",
+                violation_error_message="Le montant voté pour ce membre est déjà saisi.",
+            ),
+            models.CheckConstraint(
+                condition=Q(amount__gte=0),
+                name="voted_amount_not_negative",
+                violation_error_message="Un montant voté n'est pas négatif.",
+            ),
+        ]
+
+
+class CallRules(models.Model):
+    """What holds back the calls of a schedule, beyond their anomalies; without a row, nothing does."""
+
+    class Small(models.TextChoices):
+        ISSUE = "emettre", "Émettre quand même"
+        DEFER = "regrouper", "Reporter : appelés avec la campagne suivante"
+        SKIP = "abandonner", "Ne pas appeler"
+
+    issuer_path = "schedule__issuer"
+
+    schedule = models.OneToOneField(Schedule, models.RESTRICT, verbose_name="barème", related_name="+")
+    after_year_end = models.BooleanField(
+        "appel après la fin de l'année scolaire",
+        default=False,
+        help_text="Aucun titre n'est émis avant le 1er septembre qui suit.",
+    )
+    needs_statement = models.BooleanField(
+        "enveloppe tirée d'un état des dépenses clos",
+        default=False,
+        help_text="Une enveloppe saisie à la main ne suffit plus.",
+    )
+    small_amounts = models.CharField(
+        "sous le seuil de recouvrement", max_length=10, choices=Small, default=Small.ISSUE
+    )
+
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = "règle d'appel"
+        verbose_name_plural = "règles d'appel"
+        ordering = ["schedule"]
+
+    def __str__(self) -> str:
+        return f"Appels de {self.schedule.code}"

@@ -20,6 +20,12 @@ class Campaign(models.Model):
     rank = models.PositiveSmallIntegerField(
         "rang", default=1, help_text="1 pour la campagne principale, puis les complémentaires."
     )
+    reason = models.CharField(
+        "motif",
+        max_length=300,
+        blank=True,
+        help_text="D'une campagne complémentaire : école oubliée, membre tardif…",
+    )
 
     class Meta:
         verbose_name = "campagne"
@@ -34,6 +40,11 @@ class Campaign(models.Model):
                 condition=Q(rank__gte=1),
                 name="campaign_rank_positive",
                 violation_error_message="Le rang commence à 1.",
+            ),
+            models.CheckConstraint(
+                condition=Q(rank=1) | ~Q(reason=""),
+                name="campaign_supplementary_says_why",
+                violation_error_message="Une campagne complémentaire dit pourquoi.",
             ),
         ]
 

@@ -10,9 +10,9 @@ from django.db import models
 from django.db.models import Q
 
 from entsvc.bulk import BulkManager
-from entsvc.fields import MoneyField
+from entsvc.fields import FingerprintField, MoneyField
 from entsvc.models import StoredDocument
-from entsvc.triggers import protected
+from entsvc.triggers import frozen_when, protected
 from invoicing.models.runs import Call, Campaign, LineFacts, Run
 from members.models import Issuer, Member
 
@@ -22,8 +22,15 @@ class Series(models.TextChoices):
 
     TITRE = "titre", "Titres"
     BORDEREAU = "bordereau", "Bordereaux de titres"
+    CORRECTION = "correction", "Annulations et réductions"
+    CORRECTION_BORDEREAU = "bordereau-correction", "Bordereaux d'annulations et de réductions"
 
 
+@frozen_when(
+    "EXISTS (SELECT 1 FROM invoicing_closedexercice x WHERE x.issuer_id = ROW.issuer_id "
+    "AND x.budget = ROW.budget AND x.exercice = ROW.exercice)",
+    "exercice clos : sa serie ne prend plus de numero",
+)
 class Counter(models.Model):
     """The last number of a series: locked while numbers are taken, so that there is no gap."""
 
@@ -49,13 +56,20 @@ class Counter(models.Model):
 
 @protected()
 class Bordereau(models.Model):
-    """The numbered list that sends a batch of titres to the accountant."""
+    """The numbered list that sends a batch of titres, or of their corrections, to the accountant."""
+
+    class Kind(models.TextChoices):
+        TITRES = "titres", "Titres"
+        CORRECTIONS = "corrections", "Annulations et réductions"
 
     issuer_path = "issuer"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     issuer = models.ForeignKey(Issuer, models.RESTRICT, verbose_name="émetteur", related_name="+")
-    run = models.ForeignKey(Run, models.RESTRICT, verbose_name="calcul", related_name="bordereaux")
+    kind = models.CharField("nature", max_length=11, choices=Kind, default=Kind.TITRES)
+    run = models.ForeignKey(
+        Run, models.RESTRICT, verbose_name="calcul", related_name="bordereaux", null=True
+    )
     budget = models.CharField("budget", max_length=2)
     exercice = models.PositiveSmallIntegerField("exercice")
     number = models.PositiveIntegerField("numéro")
@@ -63,24 +77,38 @@ class Bordereau(models.Model):
     issued_at = models.DateTimeField("émis le", auto_now_add=True)
     issued_by = models.CharField("émis par", max_length=150)
     signatory = models.CharField("signataire", max_length=410)
-    count = models.PositiveIntegerField("nombre de titres")
+    count = models.PositiveIntegerField("nombre de pièces")
     total = MoneyField("total")
 
     class Meta:
         verbose_name = "bordereau"
         verbose_name_plural = "bordereaux"
-        ordering = ["issuer", "-exercice", "-number"]
+        ordering = ["issuer", "-exercice", "kind", "-number"]
         constraints = [
             models.UniqueConstraint(
-                fields=["issuer", "budget", "exercice", "number"], name="bordereau_number_once"
-            )
+                fields=["issuer", "budget", "exercice", "kind", "number"], name="bordereau_number_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="corrections") | Q(run__isnull=False),
+                name="bordereau_of_titres_names_its_run",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.issuer.code} {self.exercice}, bordereau {self.number}"
+        of = "" if self.kind == self.Kind.TITRES else " d'annulations et de réductions"
+        return f"{self.issuer.code} {self.exercice}, bordereau{of} {self.number}"
 
 
-@protected(follow_up=("external_reference",), sealed_by="bordereau")
+@frozen_when(
+    "(ROW.original_id IS NOT NULL AND EXISTS (SELECT 1 FROM invoicing_titre o "
+    "WHERE o.id = ROW.original_id AND (o.kind <> 'titre' OR o.issuer_id <> ROW.issuer_id "
+    "OR o.budget <> ROW.budget OR o.exercice <> ROW.exercice))) "
+    "OR (ROW.replaces_id IS NOT NULL AND EXISTS (SELECT 1 FROM invoicing_titre r "
+    "WHERE r.id = ROW.replaces_id AND r.total > COALESCE((SELECT SUM(c.total) "
+    "FROM invoicing_titre c WHERE c.original_id = r.id), 0)))",
+    "une correction corrige un titre de son exercice, un titre remplace un titre annule en entier",
+)
+@protected(follow_up=("external_reference",), sealed_by="bordereau", sum_within=("original", "total"))
 class Titre(models.Model):
     """A numbered claim. Its payload is a copy of all that its document says."""
 
@@ -88,6 +116,13 @@ class Titre(models.Model):
         TITRE = "titre", "Titre"
         ANNULATION = "annulation", "Annulation"
         REDUCTION = "reduction", "Réduction"
+
+    class Reason(models.TextChoices):
+        WRONG_DEBTOR = "debiteur", "Erreur sur le débiteur"
+        WRONG_AMOUNT = "liquidation", "Erreur de liquidation"
+        DUPLICATE = "doublon", "Créance déjà appelée"
+        GONE = "disparu", "Débiteur fusionné ou dissous"
+        COURT = "juge", "Décharge prononcée par le juge"
 
     issuer_path = "issuer"
 
@@ -120,7 +155,17 @@ class Titre(models.Model):
         related_name="corrections",
         null=True,
     )
+    replaces = models.OneToOneField(
+        "self",
+        models.RESTRICT,
+        verbose_name="titre remplacé",
+        related_name="replaced_by",
+        null=True,
+    )
+    reason_code = models.CharField("motif", max_length=12, choices=Reason, blank=True)
+    reason = models.TextField("erreur commise", blank=True)
     payload = models.JSONField("contenu figé")
+    sha256 = FingerprintField("empreinte du contenu", of="payload")
     external_reference = models.CharField(
         "numéro attribué par le comptable",
         max_length=50,
@@ -139,18 +184,45 @@ class Titre(models.Model):
                 fields=["issuer", "budget", "exercice", "kind", "number"],
                 name="titre_number_once",
             ),
-            models.UniqueConstraint(fields=["issuer", "kind", "reference"], name="titre_reference_once"),
+            models.UniqueConstraint(
+                fields=["issuer", "budget", "exercice", "number"],
+                condition=Q(kind__in=["annulation", "reduction"]),
+                name="titre_correction_number_once",
+            ),
+            models.UniqueConstraint(fields=["issuer", "reference"], name="titre_reference_once"),
             models.UniqueConstraint(
                 fields=["campaign", "debtor"],
-                condition=Q(original__isnull=True),
+                condition=Q(original__isnull=True, replaces__isnull=True),
                 name="titre_principal_once",
                 violation_error_message="Ce membre a déjà son titre dans cette campagne.",
+            ),
+            # The accountant numbers titres and their corrections apart, budget by budget.
+            models.UniqueConstraint(
+                fields=["issuer", "budget", "exercice", "external_reference"],
+                condition=Q(kind="titre") & ~Q(external_reference=""),
+                name="titre_external_reference_once",
+                violation_error_message="Un autre titre de cet exercice porte déjà ce numéro du "
+                "comptable.",
+            ),
+            models.UniqueConstraint(
+                fields=["issuer", "budget", "exercice", "external_reference"],
+                condition=~Q(kind="titre") & ~Q(external_reference=""),
+                name="titre_correction_external_reference_once",
+                violation_error_message="Une autre annulation ou réduction de cet exercice porte déjà "
+                "ce numéro du comptable.",
             ),
             models.CheckConstraint(condition=Q(total__gt=0), name="titre_total_positive"),
             models.CheckConstraint(condition=Q(number__gte=1), name="titre_number_positive"),
             models.CheckConstraint(
-                condition=Q(kind="titre") | Q(original__isnull=False),
+                condition=Q(kind="titre", original__isnull=True, reason_code="")
+                | Q(~Q(kind="titre"), ~Q(reason_code=""), ~Q(reason=""), original__isnull=False),
                 name="titre_correction_names_original",
+                violation_error_message="Une annulation ou une réduction nomme son titre et son motif.",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="titre") | Q(replaces__isnull=True),
+                name="titre_alone_replaces",
+                violation_error_message="Seul un titre en remplace un autre.",
             ),
         ]
 
@@ -178,7 +250,8 @@ class TitreDocument(models.Model):
     """The stored document of a titre: one per role, written once."""
 
     class Role(models.TextChoices):
-        PDF = "pdf", "Titre en PDF"
+        PDF = "pdf", "Document en PDF"
+        NUMBERED = "numerote", "Titre au numéro du comptable"
 
     titre = models.ForeignKey(Titre, models.RESTRICT, verbose_name="titre", related_name="documents")
     role = models.CharField("nature", max_length=10, choices=Role)

@@ -45,6 +45,11 @@ class Issuer(models.Model):
         default=31,
         help_text="Jours de janvier pendant lesquels un titre peut porter l'exercice précédent.",
     )
+    separate_duties = models.BooleanField(
+        "séparer calcul et émission",
+        default=False,
+        help_text="Qui a lancé un calcul ne peut pas en émettre les titres.",
+    )
     departements = models.CharField(
         "départements du ressort",
         max_length=200,
