@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from entsvc.models import StoredDocument
 
 
+_ABSENT = "Le fichier {} est absent : restaurez-le depuis la sauvegarde."
+_CHANGED = "Le fichier {} a été modifié : restaurez-le depuis la sauvegarde."
+
+
 class CorruptDocument(Exception):
     """The stored bytes are missing or are no longer those that were stored."""
 
@@ -64,17 +68,30 @@ def store(content: bytes, *, content_type: str, suffix: str) -> "StoredDocument"
     return document
 
 
+def check(path: str, sha256: str, size: int, *, whole: bool = True) -> None:
+    """Raise CorruptDocument when the file of a document is absent or is not what was stored.
+
+    Its size alone tells it unless `whole`; memory does not grow with the file.
+    """
+    try:
+        if default_storage.size(path) == size:
+            if not whole:
+                return
+            with default_storage.open(path) as stream:
+                if hashlib.file_digest(stream, "sha256").hexdigest() == sha256:
+                    return
+    except FileNotFoundError as error:
+        raise CorruptDocument(_ABSENT.format(path)) from error
+    raise CorruptDocument(_CHANGED.format(path))
+
+
 def read(document: "StoredDocument") -> bytes:
     """Return the stored bytes; raise CorruptDocument when they are not those that were stored."""
     try:
         with default_storage.open(document.path) as stream:
             content = stream.read()
     except FileNotFoundError as error:
-        raise CorruptDocument(
-            f"Le fichier {document.path} est absent : restaurez-le depuis la sauvegarde."
-        ) from error
+        raise CorruptDocument(_ABSENT.format(document.path)) from error
     if hashlib.sha256(content).hexdigest() != document.sha256:
-        raise CorruptDocument(
-            f"Le fichier {document.path} a été modifié : restaurez-le depuis la sauvegarde."
-        )
+        raise CorruptDocument(_CHANGED.format(document.path))
     return content
