@@ -14,11 +14,11 @@ PLACEHOLDERS = {
 _FIELD = re.compile(r"\{([^{}]*)\}")
 
 
-def check_placeholders(body: str) -> None:
-    """Raise ValidationError naming the placeholders of a text that do not exist."""
-    unknown = sorted(set(_FIELD.findall(body)) - set(PLACEHOLDERS))
+def check_placeholders(body: str, fields: Iterable[str] = PLACEHOLDERS) -> None:
+    """Raise ValidationError naming the placeholders of a text that are not among its `fields`."""
+    unknown = sorted(set(_FIELD.findall(body)) - set(fields))
     if unknown:
-        known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+        known = ", ".join(f"{{{name}}}" for name in fields)
         raise ValidationError(
             {"body": f"Champ inconnu : {', '.join(unknown)}. Champs possibles : {known}."}
         )

@@ -3,6 +3,7 @@
 from members.admin.accounts import IssuerAdmin
 from members.admin.counts import HeadcountAdmin, UsageAdmin
 from members.admin.debtors import ConfirmedDebtorAdmin
+from members.admin.figures import DatedFigureAdmin
 from members.admin.portal import PortalAccessAdmin
 from members.admin.schools import SchoolAdmin
 from members.admin.territory import CommuneAdmin, MemberAdmin
@@ -10,6 +11,7 @@ from members.admin.territory import CommuneAdmin, MemberAdmin
 __all__ = [
     "CommuneAdmin",
     "ConfirmedDebtorAdmin",
+    "DatedFigureAdmin",
     "HeadcountAdmin",
     "IssuerAdmin",
     "MemberAdmin",
