@@ -1,12 +1,13 @@
 """Which exercice, which number and which reference a titre bears."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
+from itertools import chain, islice
 
 from stdnum.iso7064 import mod_97_10
 
-from entsvc.french import short_date
-from invoicing.models import Counter, Series
+from entsvc.french import integer, plural, short_date
+from invoicing.models import WIDEST, ClosedExercice, Counter, NumberingPolicy, Series
 from members.models import Issuer
 
 
@@ -35,25 +36,126 @@ def exercice_for(on: date, asked: int | None, complementary_days: int) -> int:
     )
 
 
-def take_numbers(*, issuer: Issuer, exercice: int, kind: Series, count: int, on: date) -> Iterator[int]:
-    """Take `count` consecutive numbers of a series, inside the caller's transaction.
+def take_numbers(
+    *, issuer: Issuer, exercice: int, kind: Series, count: int, on: date, budget: str | None = None
+) -> Iterator[int]:
+    """Take the next `count` numbers of a series, inside the caller's transaction.
 
-    The counter's row stays locked until that transaction ends: rolled back, no number is spent.
-    Raises IssueRefused when `on` is before the last date of the series.
+    They follow one another, but where one reserved range ends and the next begins. `budget` is that of
+    the issuer unless told. The counter's row stays locked until that transaction ends: rolled back, no
+    number is spent. Raises IssueRefused when `on` is before the last date of the series, when the
+    exercice is closed, or when fewer than `count` numbers are left.
     """
-    counter, _ = Counter.objects.select_for_update(of=("self",)).get_or_create(
-        issuer=issuer, budget=issuer.budget_code, exercice=exercice, kind=kind
-    )
+    counter = lock_counter(issuer, issuer.budget_code if budget is None else budget, exercice, kind)
     if counter.last_date and on < counter.last_date:
         raise IssueRefused(
             f"La série « {Series(kind).label} » {exercice} va déjà jusqu'au "
             f"{short_date(counter.last_date)} : donnez cette date ou une date postérieure."
         )
-    first = counter.last_number + 1
-    counter.last_number += count
+    ranges = ranges_of(issuer, counter.budget, exercice, kind)
+    numbers = list(islice(chain.from_iterable(left_in(ranges, counter.last_number)), count))
+    if len(numbers) < count:
+        raise IssueRefused(_exhausted(ranges, kind, exercice, left=len(numbers), needed=count))
+    counter.last_number = numbers[-1]
     counter.last_date = on
     counter.save(update_fields=["last_number", "last_date"])
-    return iter(range(first, first + count))
+    return iter(numbers)
+
+
+def lock_counter(issuer: Issuer, budget: str, exercice: int, kind: Series) -> Counter:
+    """Return the counter of a series, made where there is none, its row locked by the transaction.
+
+    Raises IssueRefused when the exercice is closed.
+    """
+    series = {"issuer": issuer, "budget": budget, "exercice": exercice}
+    _refuse_closed(**series)
+    counter, _ = Counter.objects.select_for_update(of=("self",)).get_or_create(**series, kind=kind)
+    _refuse_closed(**series)  # the closing may be what we waited for
+    return counter
+
+
+def is_external(issuer: Issuer, budget: str, exercice: int, kind: Series) -> bool:
+    """Tell whether the number of a series comes from the accountant's chain: ours is provisional."""
+    return NumberingPolicy.objects.filter(
+        issuer=issuer, budget=budget, exercice=exercice, kind=kind, mode=NumberingPolicy.Mode.EXTERNAL
+    ).exists()
+
+
+def is_begun(policy: NumberingPolicy) -> bool:
+    """Tell whether a number was taken under a policy: it no longer changes."""
+    return Counter.objects.filter(
+        issuer=policy.issuer_id,
+        budget=policy.budget,
+        exercice=policy.exercice,
+        kind=policy.kind,
+        last_number__gte=policy.first_number,
+    ).exists()
+
+
+def ranges_of(issuer: Issuer, budget: str, exercice: int, kind: Series) -> list[range]:
+    """Return the numbers that a series may use, in order: one range, or each of those reserved.
+
+    Without a policy they are ours, from 1. None goes beyond what a reference can show.
+    """
+    policies = NumberingPolicy.objects.filter(
+        issuer=issuer, budget=budget, exercice=exercice, kind=kind
+    ).order_by("first_number")
+    widest = WIDEST[Series(kind)]
+    return [range(p.first_number, (p.last_number or widest) + 1) for p in policies] or [
+        range(1, widest + 1)
+    ]
+
+
+def left_in(ranges: Iterable[range], last: int) -> list[range]:
+    """Return what is left of some ranges once the number `last` is taken."""
+    return [range(max(numbers.start, last + 1), numbers.stop) for numbers in ranges]
+
+
+def taken_in(ranges: Iterable[range], last: int) -> list[range]:
+    """Return the numbers that a series must hold, all of them, once the number `last` is taken."""
+    taken = (range(numbers.start, min(numbers.stop, last + 1)) for numbers in ranges)
+    return [numbers for numbers in taken if numbers]
+
+
+def numbers_left(issuer: Issuer, exercice: int, budget: str | None = None) -> list[str]:
+    """Warn, in French, of each series of an exercice that has less than a tenth of its numbers left."""
+    budget = issuer.budget_code if budget is None else budget
+    warnings = []
+    for counter in Counter.objects.filter(issuer=issuer, budget=budget, exercice=exercice):
+        ranges = ranges_of(issuer, budget, exercice, counter.kind)
+        left = sum(map(len, left_in(ranges, counter.last_number)))
+        if left * 10 < sum(map(len, ranges)):
+            series = f"« {counter.get_kind_display()} » {exercice}"
+            warnings.append(
+                f"Il ne reste que {plural(left, 'numéro')} dans la série {series} : demandez dès "
+                "maintenant une autre plage au comptable."
+            )
+    return warnings
+
+
+def _refuse_closed(issuer: Issuer, budget: str, exercice: int) -> None:
+    closed = ClosedExercice.objects.filter(issuer=issuer, budget=budget, exercice=exercice)
+    if closed.exists():
+        raise IssueRefused(
+            f"L'exercice {exercice} est clos : ses séries ne prennent plus de numéro. "
+            "Émettez sur l'exercice en cours."
+        )
+
+
+def _exhausted(ranges: list[range], kind: Series, exercice: int, *, left: int, needed: int) -> str:
+    """Say how many numbers are left and needed, and what to do."""
+    series = f"« {Series(kind).label} » {exercice}"
+    counts = f"il en reste {integer(left)}, il en faut {integer(needed)}"
+    widest = WIDEST[Series(kind)]
+    if ranges[-1].stop > widest:
+        return (
+            f"La série {series} ne peut pas dépasser le n° {integer(widest)}, que sa référence peut "
+            f"écrire : {counts}. Émettez le reste sur l'exercice suivant ou sur un autre budget."
+        )
+    return (
+        f"La plage de numéros réservée auprès du comptable pour la série {series} ne suffit pas : "
+        f"{counts}. Demandez-lui une autre plage et enregistrez-la dans les numérotations des séries."
+    )
 
 
 def reference_of(issuer_code: str, exercice: int, number: int, budget: str = "00") -> str:
@@ -64,6 +166,15 @@ def reference_of(issuer_code: str, exercice: int, number: int, budget: str = "00
     """
     series = "" if budget == "00" else budget
     return f"{issuer_code}{series}-{exercice}-{number:06d}"
+
+
+def correction_reference(issuer_code: str, exercice: int, number: int, budget: str = "00") -> str:
+    """Return the reference of an annulation or a réduction: OCC-2025-A00012, at most 20 characters.
+
+    The letter keeps it apart from the titre of the same number.
+    """
+    series = "" if budget == "00" else budget
+    return f"{issuer_code}{series}-{exercice}-A{number:05d}"
 
 
 def payment_reference(reference: str) -> str:

@@ -1,22 +1,44 @@
-"""Staff pages of titres and their bordereaux: shown as issued, and never written."""
+"""Staff pages of titres: shown as issued and never written, but for the accountant's number."""
+
+from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
 from unfold.decorators import action, display
 
 from entsvc import documents
-from entsvc.downloads import attachment
-from entsvc.french import euros, plural
+from entsvc.downloads import as_attachment, attachment
+from entsvc.french import euros, lower_first, plural, short_date
 from entsvc.journal import record
 from entsvc.staff import ConfirmedAction, ReadOnlyInline
+from invoicing.accountant_numbers import (
+    NUMBERED,
+    NumberRefused,
+    draw_numbered,
+    to_draw,
+    went_out_as_project,
+    write_number,
+)
+from invoicing.admin.corrections import CorrectionActions, CorrectionInline, MandatInline
+from invoicing.answers import AnswerRefused, record_event, record_events
+from invoicing.exports.journal_of_titres import CONTENT_TYPES, write_journal
+from invoicing.follow_up_forms import AnswerForm, BulkAnswerForm, JournalForm, TitreForm
 from invoicing.forms import PaymentForm
-from invoicing.models import Bordereau, Counter, Payment, Titre, TitreDocument, TitreLine
+from invoicing.models import Payment, Titre, TitreDocument, TitreEvent, TitreLine
 from invoicing.payments import PaymentRefused, in_words, record_payment, standing
-from invoicing.rendering import render_missing, without_document
-from members.access import ScopedAdmin, ScopedReadOnlyAdmin
+from invoicing.prescription import limits_told
+from invoicing.statuses import ORDER, Status, history_of, shown, steps_of, with_status
+from members.access import ScopedAdmin, visible
+from members.models import Issuer
+
+LONGEST_NUMBER = 6  # digits, as in a reference
 
 
 class TitreLineInline(ReadOnlyInline):
@@ -32,6 +54,11 @@ class TitreDocumentInline(ReadOnlyInline):
         return super().get_queryset(request).select_related("document")
 
 
+class TitreEventInline(ReadOnlyInline):
+    model = TitreEvent
+    fields = ["kind", "on", "comment", "recorded_by"]
+
+
 class PaymentInline(ReadOnlyInline):
     model = Payment
     fields = ["kind", "received_on", "amount_euros", "reference", "recorded_by"]
@@ -43,39 +70,104 @@ class PaymentInline(ReadOnlyInline):
         return euros(payment.amount)
 
 
-class TitreFacts:
-    """What lists and pages of titres show alike."""
+class StatusFilter(admin.SimpleListFilter):
+    """Where a titre stands."""
+
+    title = "état"
+    parameter_name = "etat"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return Status.choices
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        if self.value() not in Status.values:
+            return queryset
+        return queryset.filter(status_rank=ORDER.index(Status(self.value())))
+
+
+@admin.register(Titre)
+class TitreAdmin(CorrectionActions, ConfirmedAction, ScopedAdmin):
+    form = TitreForm
+    list_display = [
+        "shown_reference", "debtor_name", "siret", "total_euros", "due_left_euros", "status",
+        "issued_on", "bordereau_number", "accountant_number",
+    ]  # fmt: skip
+    list_filter = ["issuer", "exercice", StatusFilter, "kind", "campaign"]
+    list_select_related = ["bordereau__issuer"]
+    search_fields = ["reference", "external_reference", "debtor_name", "siret", "lines__uai"]
+    fields = [
+        "reference", "kind", "number", "exercice", "issued_on", "bordereau", "campaign", "debtor",
+        "siret", "debtor_name", "subject", "total_euros", "payment_state", "linked", "error_committed",
+        "steps", "prescription", "external_reference",
+    ]  # fmt: skip
+    readonly_fields = [name for name in fields if name != "external_reference"]
+    inlines = [
+        TitreLineInline, CorrectionInline, MandatInline, TitreDocumentInline, TitreEventInline,
+        PaymentInline,
+    ]  # fmt: skip
+    actions = ["take_in_charge", "reject"]
+    actions_list = ["export_journal"]
+    actions_detail = ["download_pdf", "add_payment", CorrectionActions.MENU, "answer", "number_it"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        corrections = Titre.objects.defer("payload").order_by("pk")
+        titres = with_status(super().get_queryset(request).defer("payload"))
+        related = titres.select_related("issuer", "debtor", "campaign__schedule", "bordereau__issuer")
+        return related.prefetch_related(
+            "payments", "events", "bordereau__events", Prefetch("corrections", corrections)
+        )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        """Take a few digits for a number, ours or the accountant's: every reference has some."""
+        digits = search_term.strip()
+        if not digits.isdecimal() or len(digits) > LONGEST_NUMBER:
+            return super().get_search_results(request, queryset, search_term)
+        ours = Q(number=int(digits))
+        return queryset.filter(ours | Q(external_reference__icontains=digits)), False
+
+    @display(description="référence", ordering="reference")
+    def shown_reference(self, titre):
+        return format_html('<span class="whitespace-nowrap">{}</span>', titre.reference)
+
+    @display(description="bordereau", ordering="bordereau__number")
+    def bordereau_number(self, titre):
+        return f"n° {titre.bordereau.number}"
+
+    @display(description="n° du comptable", ordering="external_reference")
+    def accountant_number(self, titre):
+        return titre.external_reference
 
     @display(description="total", ordering="total")
     def total_euros(self, titre):
         return euros(titre.total)
 
+    @display(description="reste dû", ordering="due_left")
+    def due_left_euros(self, titre):
+        return "–" if titre.due_left is None else euros(titre.due_left)
 
-@admin.register(Titre)
-class TitreAdmin(ConfirmedAction, TitreFacts, ScopedAdmin):
-    list_display = [
-        "reference", "debtor_name", "campaign", "total_euros", "issued_on", "bordereau",
-        "external_reference",
-    ]  # fmt: skip
-    list_filter = ["issuer", "exercice", "kind", "campaign"]
-    list_select_related = ["bordereau__issuer", "campaign__schedule"]
-    search_fields = ["reference", "debtor_name", "siret", "external_reference", "lines__uai"]
-    fields = [
-        "reference", "kind", "number", "exercice", "issued_on", "bordereau", "campaign", "debtor",
-        "siret", "debtor_name", "subject", "total_euros", "payment_state", "external_reference",
-    ]  # fmt: skip
-    readonly_fields = [name for name in fields if name != "external_reference"]
-    inlines = [TitreLineInline, TitreDocumentInline, PaymentInline]
-    actions_detail = ["download_pdf", "add_payment"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet:
-        corrections = Titre.objects.defer("payload").order_by("pk")
-        titres = super().get_queryset(request).defer("payload")
-        return titres.prefetch_related("payments", Prefetch("corrections", corrections))
+    @display(description="état", ordering="status_rank")
+    def status(self, titre):
+        return shown(titre.status_rank)
 
     @display(description="payé")
     def payment_state(self, titre):
+        if titre.kind != Titre.Kind.TITRE:
+            return "Une correction ne se paie pas."
         return in_words(standing(titre))
+
+    @display(description="suivi")
+    def steps(self, titre):
+        rows = ((short_date(step.on), step.status.label) for step in steps_of(history_of(titre)))
+        return format_html_join("", "<div>{} – {}</div>", rows)
+
+    @display(description="prescription")
+    def prescription(self, titre):
+        # The page asks for each value several times.
+        if "limits_told" not in vars(titre):
+            titre.limits_told = limits_told(titre, timezone.localdate())
+        return format_html_join("", "<div>{}</div>", ((line,) for line in titre.limits_told)) or "–"
 
     def has_add_permission(self, request):
         return False
@@ -85,6 +177,14 @@ class TitreAdmin(ConfirmedAction, TitreFacts, ScopedAdmin):
 
     def has_record_permission(self, request, object_id=None):
         return request.user.has_perm("invoicing.record_payment")
+
+    def has_answer_permission(self, request, object_id=None):
+        return request.user.has_perm("invoicing.change_titre")
+
+    def has_number_permission(self, request, object_id=None):
+        if not request.user.has_perm("invoicing.change_titre"):
+            return False
+        return object_id is None or went_out_as_project(object_id)
 
     @action(description="Saisir un encaissement", permissions=["record"], icon="payments")
     def add_payment(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -109,13 +209,91 @@ class TitreAdmin(ConfirmedAction, TitreFacts, ScopedAdmin):
     def save_model(self, request, obj, form, change):
         if not form.changed_data:
             return
-        obj.save(update_fields=form.changed_data)
-        record(
-            actor=request.user.get_username(),
-            action="external-reference",
-            target=obj,
-            summary=f"{obj.reference} : numéro du comptable « {obj.external_reference} »",
+        number, actor = form.cleaned_data["external_reference"], request.user.get_username()
+        try:
+            write_number(titre=obj, number=number, actor=actor)
+        except NumberRefused as error:  # another post wrote it since the form was checked
+            messages.error(request, str(error))
+
+    @action(description="Réponse du comptable", permissions=["answer"], icon="fact_check")
+    def answer(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        titre = self.visible_or_404(request, object_id)
+        form = AnswerForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                event = record_event(titre=titre, actor=request.user.get_username(), **form.cleaned_data)
+            except AnswerRefused as error:
+                form.add_error(None, str(error))
+            else:
+                messages.success(request, f"{titre.reference} : {lower_first(str(event))}.")
+                return redirect("admin:invoicing_titre_change", object_id)
+        facts = [f"{titre.reference}, {titre.debtor_name} : {euros(titre.total)}."]
+        return self.confirm(
+            request, "Réponse du comptable", titre, form=form, facts=facts, button="Enregistrer"
         )
+
+    @admin.action(description="Pris en charge par le comptable", permissions=["answer"])
+    def take_in_charge(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
+        return self._answer_all(request, queryset, TitreEvent.Kind.TAKEN)
+
+    @admin.action(description="Rejeté par le comptable", permissions=["answer"])
+    def reject(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
+        return self._answer_all(request, queryset, TitreEvent.Kind.REJECTED)
+
+    def _answer_all(
+        self, request: HttpRequest, queryset: QuerySet, kind: TitreEvent.Kind
+    ) -> HttpResponse | None:
+        """Ask for the day and the words of the answer, then record it for all of them or for none."""
+        form = BulkAnswerForm(request.POST, kind=kind)
+        if form.is_bound and form.is_valid():
+            asked = {name: form.cleaned_data[name] for name in ("on", "comment")}
+            actor = request.user.get_username()
+            try:
+                events = record_events(titres=queryset, kind=kind, actor=actor, **asked)
+            except AnswerRefused as error:
+                form.add_error(None, str(error))
+            else:
+                done = plural(len(events), "réponse enregistrée", "réponses enregistrées")
+                messages.success(request, f"{kind.label} : {done}.")
+                return redirect(request.get_full_path())
+        count = queryset.count()
+        return self.confirm(
+            request,
+            kind.label,
+            queryset.first(),
+            form=form,
+            facts=[f"{plural(count, 'pièce choisie', 'pièces choisies')} dans la liste."],
+            warnings=["Si l'une d'elles le refuse, rien n'est enregistré pour les autres."],
+            button="Enregistrer",
+            back=request.get_full_path(),
+        )
+
+    @action(description="Produire au numéro du comptable", permissions=["number"], icon="pin")
+    def number_it(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        titre = self.visible_or_404(request, object_id)
+        wanted = to_draw(Titre.objects.filter(pk=titre.pk))
+        back = redirect("admin:invoicing_titre_change", object_id)
+        if not wanted.exists():
+            link = titre.documents.filter(role=NUMBERED).first()
+            if link is not None:
+                return self._attached(request, link, f"{titre.reference}-numerote.pdf")
+            messages.info(
+                request,
+                "Saisissez d'abord le numéro que le comptable a donné à cette pièce.",
+            )
+            return back
+        if request.method != "POST":
+            return self.confirm(
+                request,
+                "Produire au numéro du comptable",
+                titre,
+                facts=[f"{titre.reference} sera produit au n° {titre.external_reference}."],
+                warnings=["Ce document est définitif : vérifiez ce numéro d'abord."],
+                button="Produire",
+            )
+        for _ in draw_numbered(wanted):
+            messages.success(request, f"Titre n° {titre.external_reference} produit.")
+        return back
 
     @action(description="Télécharger le PDF", icon="picture_as_pdf")
     def download_pdf(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -126,68 +304,41 @@ class TitreAdmin(ConfirmedAction, TitreFacts, ScopedAdmin):
         if link is None:
             messages.error(request, "Ce titre n'a pas encore son PDF : produisez-le au bordereau.")
             return redirect("admin:invoicing_titre_change", object_id)
+        return self._attached(request, link, f"{titre.reference}.pdf")
+
+    def _attached(self, request: HttpRequest, link: TitreDocument, name: str) -> HttpResponse:
         try:
-            return attachment(link.document, f"{titre.reference}.pdf")
+            return attachment(link.document, name)
         except documents.CorruptDocument as error:
             messages.error(request, str(error))
-            return redirect("admin:invoicing_titre_change", object_id)
+            return redirect("admin:invoicing_titre_change", link.titre_id)
 
-
-class BordereauTitreInline(TitreFacts, ReadOnlyInline):
-    model = Titre
-    fields = ["reference", "debtor_name", "siret", "total_euros"]
-    readonly_fields = fields
-    show_change_link = True
-    per_page = 50
-
-    def get_queryset(self, request):
-        return super().get_queryset(request).defer("payload").order_by("number")
-
-
-@admin.register(Bordereau)
-class BordereauAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
-    list_display = ["__str__", "issued_on", "count", "total_euros", "signatory", "issued_by"]
-    list_filter = ["issuer", "exercice"]
-    list_select_related = ["issuer"]
-    fields = [
-        "issuer", "exercice", "number", "issued_on", "issued_by", "signatory", "count",
-        "total_euros", "drawn",
-    ]  # fmt: skip
-    readonly_fields = fields
-    inlines = [BordereauTitreInline]
-    actions_detail = ["draw_missing"]
-
-    @display(description="total", ordering="total")
-    def total_euros(self, bordereau):
-        return euros(bordereau.total)
-
-    @display(description="PDF produits")
-    def drawn(self, bordereau):
-        left = without_document(bordereau.titres.all()).count()
-        return f"{bordereau.count - left} sur {bordereau.count}"
-
-    def has_issue_permission(self, request, object_id=None):
-        return request.user.has_perm("invoicing.issue_titre")
-
-    @action(description="Produire les PDF manquants", permissions=["issue"], icon="print")
-    def draw_missing(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        bordereau = self.visible_or_404(request, object_id)
-        if request.method != "POST":
-            left = without_document(bordereau.titres.all()).count()
-            return self.confirm(
-                request,
-                "Produire les PDF manquants",
-                bordereau,
-                facts=[f"{plural(left, 'PDF manquant', 'PDF manquants')} sur {bordereau.count}."],
-                button="Produire",
+    @action(description="Journal des titres", icon="download", permissions=["view"])
+    def export_journal(self, request: HttpRequest) -> HttpResponse:
+        issuers = visible(Issuer.objects.order_by("code"), request.user)
+        form = JournalForm(request.POST or None, issuers=issuers)
+        if request.method == "POST" and form.is_valid():
+            issuer, exercice, kind = (form.cleaned_data[n] for n in ("issuer", "exercice", "kind"))
+            name = f"journal-titres-{issuer.code}-{exercice}.{kind}"
+            record(
+                actor=request.user.get_username(),
+                action="export",
+                target=issuer,
+                summary=f"Journal des titres de {issuer.code}, exercice {exercice} : {name}",
             )
-        done = sum(1 for _ in render_missing(bordereau.titres.all()))
-        messages.success(request, f"{plural(done, 'PDF produit', 'PDF produits')}.")
-        return redirect("admin:invoicing_bordereau_change", object_id)
-
-
-@admin.register(Counter)
-class CounterAdmin(ScopedReadOnlyAdmin):
-    list_display = ["issuer", "budget", "exercice", "kind", "last_number", "last_date"]
-    list_filter = ["issuer", "exercice"]
-    list_select_related = ["issuer"]
+            content = write_journal(issuer=issuer, exercice=exercice, kind=kind)
+            return as_attachment(content, name, CONTENT_TYPES[kind])
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Journal des titres",
+            "opts": self.model._meta,
+            "back": reverse("admin:invoicing_titre_changelist"),
+            "form": form,
+            "facts": [
+                "Tous les titres et corrections de l'exercice, dans l'ordre de leurs numéros, avec "
+                "leur bordereau, leur état, ce qui est payé et ce qui reste dû."
+            ],
+            "warnings": [],
+            "button": "Télécharger",
+        }
+        return TemplateResponse(request, "admin/entsvc/confirm.html", context)

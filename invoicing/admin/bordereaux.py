@@ -1,0 +1,186 @@
+"""Staff pages of bordereaux: shown as issued, then signed and sent."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from unfold.decorators import action, display
+
+from entsvc import documents
+from entsvc.downloads import attachment
+from entsvc.french import euros, plural, short_date
+from entsvc.staff import ConfirmedAction, ReadOnlyInline
+from invoicing.accountant_numbers import draw_numbered, to_draw
+from invoicing.bordereau_pdf import document_of
+from invoicing.bordereaux import State, StepRefused, send, sign, signature_warnings, state_of
+from invoicing.follow_up_forms import SendForm, SignForm
+from invoicing.models import Bordereau, BordereauEvent, Titre
+from invoicing.rendering import render_missing, without_document
+from members.access import ScopedReadOnlyAdmin
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Where a bordereau stands."""
+
+    title = "état"
+    parameter_name = "etat"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return State.choices
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        signed, sent = (
+            Exists(BordereauEvent.objects.filter(bordereau=OuterRef("pk"), kind=kind))
+            for kind in (BordereauEvent.Kind.SIGNED, BordereauEvent.Kind.SENT)
+        )
+        found = {State.PREPARED: [~signed], State.SIGNED: [signed, ~sent], State.SENT: [sent]}
+        return queryset.filter(*found.get(self.value(), []))
+
+
+class BordereauTitreInline(ReadOnlyInline):
+    model = Titre
+    fields = ["reference", "external_reference", "debtor_name", "siret", "total_euros"]
+    readonly_fields = fields
+    show_change_link = True
+    per_page = 50
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).defer("payload").order_by("number")
+
+    @display(description="total")
+    def total_euros(self, titre):
+        return euros(titre.total)
+
+
+class BordereauEventInline(ReadOnlyInline):
+    model = BordereauEvent
+    fields = ["kind", "on", "signatory", "delegation", "comment", "recorded_by"]
+
+
+@admin.register(Bordereau)
+class BordereauAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
+    list_display = [
+        "__str__", "issued_on", "count", "total_euros", "state", "signatory", "issued_by",
+    ]  # fmt: skip
+    list_filter = ["issuer", "exercice", "kind", StateFilter]
+    list_select_related = ["issuer"]
+    search_fields = ["number__exact", "signatory"]
+    fields = [
+        "issuer", "exercice", "kind", "number", "issued_on", "issued_by", "signatory", "count",
+        "total_euros", "state", "drawn",
+    ]  # fmt: skip
+    readonly_fields = fields
+    inlines = [BordereauEventInline, BordereauTitreInline]
+    actions_detail = ["download_pdf", "record_signature", "record_sending", "draw_missing"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).prefetch_related("events")
+
+    @display(description="total", ordering="total")
+    def total_euros(self, bordereau):
+        return euros(bordereau.total)
+
+    @display(description="état")
+    def state(self, bordereau):
+        return state_of(bordereau).label
+
+    @display(description="PDF produits")
+    def drawn(self, bordereau):
+        left = without_document(bordereau.titres.all()).count()
+        return f"{bordereau.count - left} sur {bordereau.count}"
+
+    def has_issue_permission(self, request, object_id=None):
+        return request.user.has_perm("invoicing.issue_titre")
+
+    @action(description="PDF du bordereau", icon="picture_as_pdf")
+    def download_pdf(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        bordereau = self.visible_or_404(request, object_id)
+        name = f"bordereau-{bordereau.issuer.code}-{bordereau.exercice}-{bordereau.number}.pdf"
+        if bordereau.kind == Bordereau.Kind.CORRECTIONS:
+            name = name.replace("bordereau-", "bordereau-corrections-")
+        try:
+            return attachment(document_of(bordereau), name)
+        except documents.CorruptDocument as error:
+            messages.error(request, str(error))
+            return redirect("admin:invoicing_bordereau_change", object_id)
+
+    @action(description="Signer", permissions=["issue"], icon="ink_pen")
+    def record_signature(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        bordereau = self.visible_or_404(request, object_id)
+        form = SignForm(request.POST or None, bordereau=bordereau)
+        if request.method == "POST" and form.is_valid():
+            signatory, actor = form.cleaned_data["signatory"], request.user.get_username()
+            warnings = signature_warnings(bordereau, signatory)
+            try:
+                sign(bordereau=bordereau, actor=actor, **form.cleaned_data)
+            except StepRefused as error:
+                form.add_error(None, str(error))
+            else:
+                for warning in warnings:
+                    messages.warning(request, warning)
+                messages.success(request, f"{bordereau} : signature enregistrée.")
+                return redirect("admin:invoicing_bordereau_change", object_id)
+        facts = [
+            self._facts(bordereau),
+            f"Ses pièces nomment {bordereau.signatory} : c'est cette personne qui le signe.",
+        ]
+        return self.confirm(
+            request,
+            "Signer le bordereau",
+            bordereau,
+            form=form,
+            facts=facts,
+            warnings=["La signature est enregistrée une fois pour toutes."],
+            button="Enregistrer la signature",
+        )
+
+    @action(description="Envoyer", permissions=["issue"], icon="send")
+    def record_sending(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        bordereau = self.visible_or_404(request, object_id)
+        form = SendForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                send(bordereau=bordereau, actor=request.user.get_username(), **form.cleaned_data)
+            except StepRefused as error:
+                form.add_error(None, str(error))
+            else:
+                messages.success(request, f"{bordereau} : envoi enregistré.")
+                return redirect("admin:invoicing_bordereau_change", object_id)
+        facts = [self._facts(bordereau), "L'envoi lui-même se fait par votre chaîne comptable."]
+        return self.confirm(
+            request,
+            "Envoyer le bordereau au comptable",
+            bordereau,
+            form=form,
+            facts=facts,
+            button="Enregistrer l'envoi",
+        )
+
+    def _facts(self, bordereau):
+        pieces = plural(bordereau.count, "pièce")
+        day = short_date(bordereau.issued_on)
+        return f"{bordereau} du {day} : {pieces}, {euros(bordereau.total)}."
+
+    @action(description="Produire les PDF manquants", permissions=["issue"], icon="print")
+    def draw_missing(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        bordereau = self.visible_or_404(request, object_id)
+        titres = bordereau.titres.all()
+        if request.method != "POST":
+            left, numbered = without_document(titres).count(), to_draw(titres).count()
+            facts = [f"{plural(left, 'PDF manquant', 'PDF manquants')} sur {bordereau.count}."]
+            if numbered:
+                facts.append(
+                    f"{plural(numbered, 'titre')} à produire au numéro du comptable : ce document est "
+                    "définitif, vérifiez les numéros d'abord."
+                )
+            return self.confirm(
+                request, "Produire les PDF manquants", bordereau, facts=facts, button="Produire"
+            )
+        done = sum(1 for _ in render_missing(titres)) + sum(1 for _ in draw_numbered(titres))
+        messages.success(request, f"{plural(done, 'PDF produit', 'PDF produits')}.")
+        return redirect("admin:invoicing_bordereau_change", object_id)

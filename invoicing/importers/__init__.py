@@ -1,0 +1,1 @@
+"""What is imported about titres once issued."""

@@ -1,0 +1,305 @@
+"""Staff pages of what follows an issue: bordereaux, answers, the accountant's numbers, series."""
+
+import datetime as dt
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from entsvc.models import JournalEntry
+from invoicing.bordereaux import send, sign
+from invoicing.calculation import compute_run
+from invoicing.issuing import issue
+from invoicing.models import (
+    BordereauDocument,
+    BordereauEvent,
+    NumberingPolicy,
+    Series,
+    Titre,
+    TitreDocument,
+    TitreEvent,
+)
+from members.models import Signatory
+from tests.factories import SignatoryFactory
+from tests.invoicing.test_admin import account, enrol, issued, occ, run  # noqa: F401
+from tests.invoicing.test_scope import sent_back
+
+pytestmark = pytest.mark.django_db
+LIST = reverse("admin:invoicing_titre_changelist")
+
+
+def said(page):
+    return [str(message).replace("\xa0", " ") for message in page.context["messages"]]
+
+
+def words(page):
+    return " ".join(page.content.decode().replace("\xa0", " ").split())
+
+
+@pytest.fixture
+def finances(client, occ):  # noqa: F811
+    client.force_login(account("finances", issuers=[occ.issuer]))
+    return client
+
+
+@pytest.fixture
+def signatory(issued):  # noqa: F811
+    return Signatory.objects.get(issuer=issued.issuer)
+
+
+@pytest.fixture
+def sent(issued, signatory):  # noqa: F811
+    day = issued.issued_on
+    sign(bordereau=issued, signatory=signatory, on=day, actor="essai")
+    send(bordereau=issued, on=day, actor="essai")
+    return issued
+
+
+def bordereau_page(name, bordereau):
+    return reverse(f"admin:invoicing_bordereau_{name}", args=[bordereau.pk])
+
+
+def titre_page(name, titre):
+    return reverse(f"admin:invoicing_titre_{name}", args=[titre.pk])
+
+
+# --- Bordereaux -------------------------------------------------------------------------------
+
+
+def test_a_bordereau_is_signed_then_sent_on_its_page(issued, finances, signatory):  # noqa: F811
+    page = finances.get(bordereau_page("record_signature", issued))
+    assert page.context["form"]["signatory"].initial == signatory
+    asked = {"on": "04/03/2025", "signatory": signatory.pk}
+    page = finances.post(bordereau_page("record_signature", issued), asked, follow=True)
+    assert said(page)[-1] == f"{issued} : signature enregistrée."
+    page = finances.post(bordereau_page("record_sending", issued), {"on": "03/03/2025"})
+    assert "a été signé le 04/03/2025" in words(page)
+    page = finances.post(
+        bordereau_page("record_sending", issued), {"on": "05/03/2025", "comment": "flux"}, follow=True
+    )
+    assert "Envoyé au comptable" in words(page)
+    assert BordereauEvent.objects.filter(recorded_by="finances").count() == 2
+
+
+def test_a_second_signature_is_answered_in_the_form(sent, finances, signatory):
+    asked = {"on": "04/03/2025", "signatory": signatory.pk}
+    page = finances.post(bordereau_page("record_signature", sent), asked)
+    assert "déjà signé" in words(page)
+
+
+def test_someone_else_who_signs_is_warned_about(issued, finances):  # noqa: F811
+    other = SignatoryFactory(issuer=issued.issuer, quality="Vice-président")
+    page = finances.post(
+        bordereau_page("record_signature", issued),
+        {"on": "04/03/2025", "signatory": other.pk},
+        follow=True,
+    )
+    assert "seraient irrégulières" in said(page)[-2]
+
+
+@pytest.mark.parametrize("role", ["gestionnaire", "lecture"])
+def test_only_finances_sign_send_and_answer(client, sent, occ, role):  # noqa: F811
+    client.force_login(account(role, issuers=[occ.issuer]))
+    titre = sent.titres.order_by("number").first()
+    pages = [
+        *(bordereau_page(name, sent) for name in ("record_signature", "record_sending")),
+        *(titre_page(name, titre) for name in ("answer", "number_it")),
+    ]
+    for page in pages:
+        assert client.get(page).status_code == 403, page
+        assert client.post(page).status_code == 403, page
+    assert client.get(bordereau_page("download_pdf", sent)).status_code == 200
+    policies = reverse("admin:invoicing_numberingpolicy_changelist")
+    assert client.get(policies).status_code == 200
+    assert client.get(reverse("admin:invoicing_numberingpolicy_add")).status_code == 403
+
+
+def test_the_document_of_a_bordereau_is_drawn_once_and_given(issued, finances):  # noqa: F811
+    first = finances.get(bordereau_page("download_pdf", issued))
+    assert first["Content-Type"] == "application/pdf"
+    assert first.content == finances.get(bordereau_page("download_pdf", issued)).content
+    assert BordereauDocument.objects.count() == 1
+
+
+def test_bordereaux_are_filtered_by_state(sent, finances):
+    url = reverse("admin:invoicing_bordereau_changelist")
+    found = {state: len(finances.get(url, {"etat": state}).context["cl"].result_list)
+             for state in ("prepare", "signe", "envoye")}  # fmt: skip
+    assert found == {"prepare": 0, "signe": 0, "envoye": 1}
+
+
+# --- The list of titres -----------------------------------------------------------------------
+
+
+def listed(client, **asked):
+    return [titre.reference for titre in client.get(LIST, asked).context["cl"].result_list]
+
+
+def test_titres_are_found_by_what_is_written_on_them(sent, finances):
+    titre = sent.titres.get(number=2)
+    Titre.objects.filter(pk=titre.pk).update(external_reference="CHO-778")
+    for asked in (titre.reference, "2", "000002", "CHO-778", "778", titre.siret):
+        assert listed(finances, q=asked) == [titre.reference], asked
+    assert titre.reference in listed(finances, q=titre.debtor_name)
+
+
+def test_titres_are_filtered_and_sorted_by_status(sent, finances):
+    first = sent.titres.order_by("number").first()
+    TitreEvent.objects.create(titre=first, kind="pris-en-charge", on=sent.issued_on, recorded_by="x")
+    assert listed(finances, etat="pris-en-charge") == [first.reference]
+    assert len(listed(finances, etat="envoye")) == 2
+    assert listed(finances, etat="paye") == []
+    column = [str(name) for name in finances.get(LIST).context["cl"].list_display].index("status")
+    assert listed(finances, o=f"-{column}")[0] == first.reference
+
+
+def test_a_list_of_titres_makes_as_many_queries_whatever_their_number(
+    sent, signatory, finances, occ, django_assert_num_queries  # noqa: F811
+):  # fmt: skip
+    finances.get(LIST)
+    with CaptureQueriesContext(connection) as few:
+        finances.get(LIST)
+    enrol(occ, 5)
+    run = compute_run(schedule=occ, year=2024, actor="test")  # noqa: F811
+    assert len(issue(run=run, on=sent.issued_on, signatory=signatory, actor="test").titres) == 5
+    with django_assert_num_queries(len(few)):
+        assert len(finances.get(LIST).context["cl"].result_list) == 8
+
+
+# --- Answers ----------------------------------------------------------------------------------
+
+
+def choose(titres, action, **facts):
+    return {"action": action, "_selected_action": [titre.pk for titre in titres], **facts}
+
+
+def test_several_titres_are_taken_in_charge_at_once(sent, finances):
+    titres = list(sent.titres.order_by("number"))
+    page = finances.post(LIST, choose(titres[:2], "take_in_charge"))
+    assert "2 pièces choisies" in words(page)
+    assert not TitreEvent.objects.exists()
+    page = finances.post(LIST, choose(titres[:2], "take_in_charge", on="06/03/2025"), follow=True)
+    assert said(page)[-1] == "Pris en charge : 2 réponses enregistrées."
+    assert set(TitreEvent.objects.values_list("recorded_by", flat=True)) == {"finances"}
+    page = finances.post(LIST, choose(titres, "take_in_charge", on="06/03/2025"))
+    assert "est déjà pris en charge" in words(page)
+    assert TitreEvent.objects.count() == 2
+
+
+def test_a_rejection_asks_for_its_reason(sent, finances):
+    titres = list(sent.titres.order_by("number"))
+    page = finances.post(LIST, choose(titres, "reject", on="06/03/2025"))
+    assert page.context["form"].errors.keys() == {"comment"}
+    finances.post(LIST, choose(titres, "reject", on="06/03/2025", comment="SIRET"), follow=True)
+    assert TitreEvent.objects.filter(kind="rejete", comment="SIRET").count() == 3
+
+
+@pytest.mark.parametrize("role", ["gestionnaire", "lecture"])
+def test_a_reader_is_offered_no_answer(client, sent, occ, role):  # noqa: F811
+    client.force_login(account(role, issuers=[occ.issuer]))
+    titres = list(sent.titres.order_by("number"))
+    client.post(LIST, choose(titres, "take_in_charge", on="06/03/2025"))
+    assert not TitreEvent.objects.exists()
+
+
+def test_the_page_of_a_titre_shows_its_log(sent, finances):
+    titre = sent.titres.order_by("number").first()
+    finances.post(
+        titre_page("answer", titre),
+        {"kind": "rejete", "on": "07/03/2025", "comment": "SIRET inconnu"},
+    )
+    page = words(finances.get(titre_page("change", titre)))
+    for step in ("03/03/2025 – Émis", "07/03/2025 – Rejeté par le comptable", "SIRET inconnu"):
+        assert step in page, step
+
+
+# --- The accountant's number ------------------------------------------------------------------
+
+
+def save(client, titre, number):
+    """Save the page of a titre as a browser does, with another number."""
+    url = titre_page("change", titre)
+    return client.post(url, {**sent_back(client.get(url)), "external_reference": number})
+
+
+def test_the_number_is_written_on_the_page_and_refused_twice(sent, finances):
+    one, two, _ = sent.titres.order_by("number")
+    assert save(finances, one, " 778 ").status_code == 302
+    assert Titre.objects.get(pk=one.pk).external_reference == "778"
+    page = save(finances, two, "778")
+    assert "est déjà celui de" in words(page)
+    assert JournalEntry.objects.filter(action="external-reference", actor="finances").count() == 1
+
+
+def test_a_titre_of_our_series_is_not_produced_again(sent, finances):
+    titre = sent.titres.order_by("number").first()
+    assert finances.post(titre_page("number_it", titre)).status_code == 403
+    assert "Produire au numéro" not in words(finances.get(titre_page("change", titre)))
+    assert not TitreDocument.objects.filter(role="numerote").exists()
+
+
+def test_an_external_titre_is_produced_under_its_number(client, occ, run, finances):  # noqa: F811
+    NumberingPolicy.objects.create(
+        issuer=occ.issuer, exercice=2025, kind=Series.TITRE, mode="externe",
+        budget=occ.issuer.budget_code,
+    )  # fmt: skip
+    signatory = Signatory.objects.get(issuer=occ.issuer)
+    finances.post(
+        reverse("admin:invoicing_run_issue_titres", args=[run.pk]),
+        {"on": "03/03/2025", "signatory": signatory.pk},
+    )
+    titre = Titre.objects.order_by("number").first()
+    page = finances.post(titre_page("number_it", titre), follow=True)
+    assert "Saisissez d'abord le numéro" in said(page)[-1]
+    assert "Produire au numéro" in words(finances.get(titre_page("change", titre)))
+    save(finances, titre, "778")
+    assert "au n° 778" in words(finances.get(titre_page("number_it", titre)))
+    page = finances.post(titre_page("number_it", titre), follow=True)
+    assert said(page)[-1] == "Titre n° 778 produit."
+    given = finances.post(titre_page("number_it", titre))
+    assert given["Content-Type"] == "application/pdf"
+
+
+# --- Series -----------------------------------------------------------------------------------
+
+ADD = reverse("admin:invoicing_numberingpolicy_add")
+
+
+def asked_policy(occ, **facts):  # noqa: F811
+    asked = {
+        "issuer": occ.issuer.pk, "budget": occ.issuer.budget_code, "exercice": 2026,
+        "kind": "titre", "mode": "reservee", "first_number": 501, "last_number": 600,
+        "reference": "courrier",
+    }  # fmt: skip
+    return {**asked, **facts}
+
+
+def test_finances_set_the_numbering_of_a_series_before_its_first_number(finances, occ):  # noqa: F811
+    assert "série annuelle continue" in words(finances.get(ADD))
+    assert finances.post(ADD, asked_policy(occ)).status_code == 302
+    policy = NumberingPolicy.objects.get()
+    assert policy.history.get().history_user.username == "finances"
+    page = finances.post(ADD, asked_policy(occ, first_number=550, last_number=700))
+    assert "recouvre celle de 501 à 600" in words(page)
+
+
+def test_a_begun_series_is_shown_and_no_longer_written(issued, finances, occ):  # noqa: F811
+    page = finances.post(ADD, asked_policy(occ, exercice=2025))
+    assert "Cette série est commencée" in words(page)
+    assert not NumberingPolicy.objects.exists()
+
+
+def test_the_journal_of_titres_is_given_and_written_down(issued, finances, occ):  # noqa: F811
+    url = reverse("admin:invoicing_titre_export_journal")
+    for kind in ("xlsx", "csv"):
+        given = finances.post(url, {"issuer": occ.issuer.pk, "exercice": 2025, "kind": kind})
+        assert f"journal-titres-OCC-2025.{kind}" in given["Content-Disposition"]
+    assert JournalEntry.objects.filter(action="export", actor="finances").count() == 2
+
+
+def test_a_journal_is_of_the_issuers_of_the_account(client, occ, issued):  # noqa: F811
+    client.force_login(account("lecture"))
+    url = reverse("admin:invoicing_titre_export_journal")
+    page = client.post(url, {"issuer": occ.issuer.pk, "exercice": dt.date.today().year, "kind": "csv"})
+    assert page.context["form"].errors.keys() == {"issuer"}
