@@ -1,14 +1,15 @@
 """Which counts changed after a titre was issued on them: derived from frozen and current facts."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from conventions.basis import from_json
 from entsvc.changes import in_batches
 from entsvc.french import integer
 from entsvc.importing import Job, remarks_on
-from invoicing.models import Campaign, Run, Titre
+from invoicing.models import Campaign, Run, Titre, TitreLine
 from members import counts
 from members.models import Headcount, School, Usage
 from tariffs import engine
@@ -21,6 +22,7 @@ WORDS = {engine.PUPILS: "L'effectif", engine.ACTIVE_PUPILS: "L'usage"}
 
 
 SHOWN = 100  # on a campaign's page
+ZERO = Decimal("0.00")
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def drifts(schedule: Schedule, year: int) -> list[Drift]:
     """Return, by UAI, the counts of a school year that changed since a titre of the schedule read them.
 
     Only those that its tariff reads: a price per school rests on no count. A titre annulled since no
-    longer counts.
+    longer counts, nor does a school for which réductions made up for the change, to the cent.
     """
     found = [
         Drift(uai, number, current.get(uai), reference, metric)
@@ -59,6 +61,8 @@ def drifts(schedule: Schedule, year: int) -> list[Drift]:
         for uai, (number, reference) in frozen.items()
         if current.get(uai) != number
     ]
+    made_up = _made_up(schedule, year, found) if found else set()
+    found = [drift for drift in found if (drift.titre_reference, drift.uai) not in made_up]
     return sorted(found, key=lambda drift: (drift.uai, drift.metric))
 
 
@@ -151,6 +155,78 @@ def _references(schedule: Schedule, year: int) -> Mapping[int, dict[str, str]]:
     for run_id, siret, reference in titres:
         runs[run_id][siret] = reference
     return runs
+
+
+def _made_up(schedule: Schedule, year: int, found: Collection[Drift]) -> set[tuple[str, str]]:
+    """Return the (reference, UAI) of which the titre, once reduced, asks what the counts now make.
+
+    The frozen basis is assessed again with the current counts of the schools that réductions name.
+    """
+    net = _reduced(schedule, year, {(drift.titre_reference, drift.uai) for drift in found})
+    if not net:
+        return set()
+    known = {(drift.uai, drift.metric): drift.current for drift in found}
+    schools = {uai for _, uai in net}
+    made_up = set()
+    for run_id, references in _references(schedule, year).items():
+        if not {reference for reference, _ in net} & set(references.values()):
+            continue
+        basis = from_json(Run.objects.values_list("basis", flat=True).get(pk=run_id))
+        members = tuple(_with_counts(member, known, schools) for member in basis.members)
+        for result in replace(basis, members=members).assess():
+            reference = references.get(result.member.siret, "")
+            expected: dict[str, Decimal] = defaultdict(lambda: ZERO)
+            for line in result.lines:
+                expected[line.uai] += line.amount
+            made_up |= {
+                (named, uai)
+                for (named, uai), amount in net.items()
+                if named == reference and amount == expected[uai]
+            }
+    return made_up
+
+
+def _reduced(
+    schedule: Schedule, year: int, named: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], Decimal]:
+    """Return, by (reference, UAI), what a titre asks for a school that réductions name, once made."""
+    same = {"campaign__schedule": schedule, "campaign__school_year": year}
+    reductions = Titre.objects.filter(kind=Titre.Kind.REDUCTION, **same)
+    lines = TitreLine.objects.filter(titre__in=reductions.values("pk")).exclude(uai="").order_by("pk")
+    net: dict[tuple[str, str], Decimal] = {}
+    for reference, uai, amount in lines.values_list("titre__original__reference", "uai", "amount"):
+        if (reference, uai) in named:
+            net[reference, uai] = net.get((reference, uai), ZERO) - amount
+    if not net:
+        return net
+    asked = TitreLine.objects.filter(titre__in=reductions.values("original")).order_by("pk")
+    for reference, uai, amount in asked.values_list("titre__reference", "uai", "amount"):
+        if (reference, uai) in net:
+            net[reference, uai] += amount
+    return net
+
+
+def _with_counts(
+    member: engine.Member, known: Mapping[tuple[str, str], int | None], schools: Collection[str]
+) -> engine.Member:
+    """Return a member with the current counts of these schools."""
+    agreements = tuple(
+        replace(agreement, schools=tuple(_counted(s, known, schools) for s in agreement.schools))
+        for agreement in member.agreements
+    )
+    return replace(member, agreements=agreements)
+
+
+def _counted(
+    school: engine.School, known: Mapping[tuple[str, str], int | None], schools: Collection[str]
+) -> engine.School:
+    if school.uai not in schools:
+        return school
+    return replace(
+        school,
+        pupils=known.get((school.uai, engine.PUPILS), school.pupils),
+        active_pupils=known.get((school.uai, engine.ACTIVE_PUPILS), school.active_pupils),
+    )
 
 
 def _numbers(member: engine.Member, metric: str) -> Iterator[tuple[str, int | None]]:

@@ -5,22 +5,35 @@ is. Killed anywhere, either all the titres of the bordereau exist or none does.
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from entsvc import journal
 from entsvc.french import euros
 from entsvc.triggers import missing as missing_triggers
+from invoicing import gates, supplements
+from invoicing.called_twice import called_from_others
 from invoicing.mentions import missing_for_debtor
 from invoicing.models import Bordereau, Call, CallLine, Campaign, Run, Series, Titre, TitreLine
-from invoicing.numbering import IssueRefused, exercice_for, reference_of, take_numbers
+from invoicing.numbering import (
+    IssueRefused,
+    exercice_for,
+    is_external,
+    numbers_left,
+    reference_of,
+    take_numbers,
+)
 from invoicing.payload import Letterhead, draft, letterhead, numbered
+from invoicing.seals import seal
 from members.models import Signatory
+
+Draft = tuple[Call, list[CallLine], dict[str, Any]]
 
 BATCH = 2000
 LINE_FACTS = [f.name for f in CallLine._meta.fields if f.name not in ("id", "call")]
@@ -54,13 +67,13 @@ def issue(
     Called again, it issues only what is left. Raises IssueRefused (French messages) when nothing can be
     issued at all: wrong signatory, missing mention, date before the series, wrong exercice.
     """
-    schedule = run.campaign.schedule
-    issuer = schedule.issuer
-    _check_ledger()
+    issuer = run.campaign.schedule.issuer
+    check_ledger()
+    gates.check_duties(run, actor)
+    gates.check_day(run, on)
     issued = Issued(exercice_for(on, exercice, issuer.complementary_days))
     issued.warnings = _warnings(run, on)
-    tariff = f"Tarif {run.basis['facts']['version']} : {run.basis['facts']['act']}"
-    head = letterhead(schedule=schedule, signatory=signatory, on=on, foundations=[tariff])
+    head = head_of(run, signatory, on)
     ready, issued.blocked = _sort_calls(run)
     issued.warnings += _unverified_sirets(ready)
     drafts = _drafts(ready, run, head)
@@ -72,10 +85,22 @@ def issue(
             "Un autre poste vient d'émettre des titres de cette campagne : recommencez, "
             "seuls ceux qui restent seront émis."
         ) from error
+    issued.warnings += numbers_left(issuer, issued.exercice)
     return issued
 
 
-def _check_ledger() -> None:
+def head_of(run: Run, signatory: Signatory, on: date) -> Letterhead:
+    """Return what the titres of a run have in common on a day; raises IssueRefused."""
+    facts = run.basis["facts"]
+    foundations = [f"Tarif {facts['version']} : {facts['act']}"]
+    if run.campaign.rank > 1:
+        foundations.append(facts["supplement"])
+    return letterhead(
+        schedule=run.campaign.schedule, signatory=signatory, on=on, foundations=foundations
+    )
+
+
+def check_ledger() -> None:
     """Never issue into tables that would let a titre be changed."""
     absent = missing_triggers(connection)
     if absent:
@@ -103,39 +128,96 @@ def _unverified_sirets(calls: list[Call]) -> list[str]:
 
 def _sort_calls(run: Run) -> tuple[list[Call], list[Blocked]]:
     """Part the calls not issued yet between those that are ready and those that are blocked."""
+    calls = list(
+        run.calls.select_related("debtor")
+        .exclude(debtor__in=_principals(run.campaign).values("debtor"))
+        .order_by("siret")
+    )
+    reasons = blocking_reasons(run, calls)
+    for siret, message in supplements.outdated(run).items():
+        for call in (call for call in calls if call.siret == siret and call.total):
+            reasons[call.pk].append(message)
+    for pk, messages in called_from_others(run, calls).items():
+        reasons[pk] += messages
+    ready = [call for call in calls if not reasons[call.pk]]
+    blocked = [Blocked(call.siret, call.name, reasons[call.pk]) for call in calls if reasons[call.pk]]
+    return ready, blocked + _to_issue_again(run)
+
+
+def blocking_reasons(run: Run, calls: Iterable[Call]) -> dict[int, list[str]]:
+    """Return, by call, why no titre can be made of it: its anomalies, its debtor, its amount."""
     messages = defaultdict(list)
     for anomaly in run.anomalies.filter(blocking=True, call__isnull=False).order_by("pk"):
         messages[anomaly.call_id].append(anomaly.message)
-    ready, blocked = [], []
-    for call in _without_titre(run):
-        reasons = messages[call.pk]
-        reasons += [f"À compléter – {label}." for label in missing_for_debtor(call.debtor)]
+    reasons = {}
+    for call in calls:
+        found = [*messages[call.pk]]
+        found += [f"À compléter – {label}." for label in missing_for_debtor(call.debtor)]
         if not call.total:
-            reasons.append("Montant nul : aucun titre à émettre.")
-        if reasons:
-            blocked.append(Blocked(call.siret, call.name, reasons))
-        else:
-            ready.append(call)
-    return ready, blocked
+            found.append("Montant nul : aucun titre à émettre.")
+        reasons[call.pk] = found
+    return reasons
 
 
-def _without_titre(run: Run) -> list[Call]:
-    return list(
-        run.calls.select_related("debtor")
-        .exclude(debtor__in=_issued_debtors(run.campaign))
-        .order_by("siret")
-    )
+def _to_issue_again(run: Run) -> list[Blocked]:
+    """Name the debtors whose titre was annulled and not replaced: only a re-issue bills them again."""
+    annulled = {
+        titre.debtor_id: titre.reference
+        for titre in _principals(run.campaign)
+        .filter(corrections__kind=Titre.Kind.ANNULATION, replaced_by__isnull=True)
+        .defer("payload")
+        .order_by("pk")
+    }
+    same = Campaign.objects.filter(pk=run.campaign_id).order_by("pk")
+    done = set(in_force(same).order_by("pk").values_list("debtor", flat=True))
+    calls = run.calls.filter(debtor__in=annulled.keys() - done, total__gt=0).order_by("siret")
+    return [
+        Blocked(
+            call.siret,
+            call.name,
+            [
+                f"Le titre {annulled[call.debtor_id]} est annulé : un nouveau titre s'émet depuis sa "
+                "page, par « Annuler et ré-émettre »."
+            ],
+        )
+        for call in calls
+    ]
 
 
-def _issued_debtors(campaign: Campaign) -> Any:
-    return Titre.objects.filter(campaign=campaign, original__isnull=True).values("debtor")
+def _principals(campaign: Campaign) -> QuerySet[Titre]:
+    """Return the titres of a campaign, annulled ones included: their debtors had theirs."""
+    return Titre.objects.filter(campaign=campaign, original__isnull=True)
 
 
-def _drafts(
-    calls: list[Call], run: Run, head: Letterhead
-) -> list[tuple[Call, list[CallLine], dict[str, Any]]]:
+def in_force(campaigns: QuerySet[Campaign]) -> QuerySet[Titre]:
+    """Return the titres of some campaigns that still ask for something."""
+    annulled = Titre.objects.filter(kind=Titre.Kind.ANNULATION).values("original")
+    return Titre.objects.filter(campaign__in=campaigns, original__isnull=True).exclude(pk__in=annulled)
+
+
+def lock(campaign: Campaign) -> Campaign:
+    """Let one issue of a campaign go on at a time, in the caller's transaction.
+
+    With it go the others of its school year, whose titres a supplementary one must know. Rows that only
+    name the campaign are not held up: a correction takes its numbers before the database checks what it
+    names, and each would otherwise wait for the other.
+    """
+    same = Campaign.objects.filter(schedule=campaign.schedule_id, school_year=campaign.school_year)
+    locked = same.select_for_update(of=("self",), no_key=True).order_by("rank")
+    return {row.pk: row for row in locked}[campaign.pk]
+
+
+def draft_of(call: Call, run: Run, head: Letterhead) -> Draft:
+    """Return a call with its lines and the payload of its titre, but for its numbers."""
+    [only] = _drafts([call], run, head)
+    return only
+
+
+def _drafts(calls: list[Call], run: Run, head: Letterhead) -> list[Draft]:
     lines = defaultdict(list)
     facts = CallLine.objects.filter(call__run=run).order_by("call_id", "position")
+    if len(calls) == 1:
+        facts = facts.filter(call=calls[0])
     # Plain rows: as model instances, the lines of a large campaign would fill the memory.
     for line in facts.values_list("call_id", *LINE_FACTS, named=True).iterator():
         lines[line.call_id].append(line)
@@ -158,28 +240,58 @@ def _drafts(
 
 def _number_and_write(
     issued: Issued,
-    drafts: list[tuple[Call, list[CallLine], dict[str, Any]]],
+    drafts: list[Draft],
     run: Run,
     head: Letterhead,
     signatory: Signatory,
     on: date,
     actor: str,
 ) -> None:
-    """Take the numbers and write lines, then titres, then the bordereau that seals them."""
-    campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=run.campaign_id)
-    done = set(_issued_debtors(campaign).order_by("debtor").values_list("debtor", flat=True))
-    drafts = [item for item in drafts if item[0].debtor_id not in done]
-    if not drafts:
-        return
+    """Write what nobody else issued meanwhile."""
+    campaign = lock(run.campaign)
+    done = set(_principals(campaign).order_by("debtor").values_list("debtor", flat=True))
+    outdated = supplements.outdated(run) if drafts else {}
+    drafts = [d for d in drafts if d[0].debtor_id not in done and d[0].siret not in outdated]
+    twice = called_from_others(run, [call for call, _, _ in drafts])
+    drafts = [d for d in drafts if d[0].pk not in twice]
+    if drafts:
+        issued.bordereau, issued.titres = write_titres(
+            drafts=drafts,
+            run=run,
+            head=head,
+            exercice=issued.exercice,
+            signatory=signatory,
+            on=on,
+            actor=actor,
+        )
+
+
+def write_titres(
+    *,
+    drafts: list[Draft],
+    run: Run,
+    head: Letterhead,
+    exercice: int,
+    signatory: Signatory,
+    on: date,
+    actor: str,
+    replaces: Titre | None = None,
+) -> tuple[Bordereau, list[Titre]]:
+    """Take the numbers and write lines, then titres, then the bordereau that seals them.
+
+    Inside the caller's transaction, its campaign locked (see `lock`).
+    """
+    campaign = run.campaign
     issuer = campaign.schedule.issuer
-    series = {"issuer": issuer, "exercice": issued.exercice, "on": on}
+    series = {"issuer": issuer, "exercice": exercice, "on": on}
     numbers = take_numbers(kind=Series.TITRE, count=len(drafts), **series)
+    external = is_external(issuer, issuer.budget_code, exercice, Series.TITRE)
     [bordereau_number] = take_numbers(kind=Series.BORDEREAU, count=1, **series)
     bordereau = Bordereau(
         issuer=issuer,
         run=run,
         budget=issuer.budget_code,
-        exercice=issued.exercice,
+        exercice=exercice,
         number=bordereau_number,
         issued_on=on,
         issued_by=actor,
@@ -187,24 +299,25 @@ def _number_and_write(
         count=len(drafts),
         total=sum(call.total for call, _, _ in drafts),
     )
-    issued.titres = [
-        _titre(call, payload, number, bordereau, head, campaign)
+    titres = [
+        _titre(call, payload, number, bordereau, head, campaign, replaces, external)
         for (call, _, payload), number in zip(drafts, numbers, strict=True)
     ]
     for start in range(0, len(drafts), BATCH):  # a few at a time, for the sake of memory
-        batch = zip(issued.titres[start : start + BATCH], drafts[start : start + BATCH], strict=True)
+        batch = zip(titres[start : start + BATCH], drafts[start : start + BATCH], strict=True)
         TitreLine.objects.bulk_create(
             [_titre_line(titre, line) for titre, (_, lines, _) in batch for line in lines]
         )
-    Titre.objects.bulk_create(issued.titres)
+    Titre.objects.bulk_create(titres)
     bordereau.save(force_insert=True)
-    issued.bordereau = bordereau
     journal.record(
         actor=actor,
         action="issue",
         target=bordereau,
         summary=f"{bordereau} : {bordereau.count} titres, {euros(bordereau.total)}",
+        data=seal((titre.reference, titre.sha256) for titre in titres),
     )
+    return bordereau, titres
 
 
 def _titre_line(titre: Titre, line: CallLine) -> TitreLine:
@@ -218,6 +331,8 @@ def _titre(
     bordereau: Bordereau,
     head: Letterhead,
     campaign: Campaign,
+    replaces: Titre | None,
+    external: bool,
 ) -> Titre:
     reference = reference_of(bordereau.issuer.code, bordereau.exercice, number, bordereau.budget)
     return Titre(
@@ -235,6 +350,7 @@ def _titre(
         debtor_name=call.debtor.name,
         subject=payload["subject"],
         total=call.total,
+        replaces=replaces,
         payload=numbered(
             payload,
             head=head,
@@ -243,5 +359,6 @@ def _titre(
             reference=reference,
             exercice=bordereau.exercice,
             on=bordereau.issued_on,
+            external=external,
         ),
     )

@@ -13,6 +13,7 @@ from entsvc.french import amount_in_words, euros, integer, plural, price
 from invoicing.mentions import TEXT_CODES, missing_for_issuer
 from invoicing.models import Call, CallLine, LineFacts, Titre
 from invoicing.numbering import IssueRefused, payment_reference
+from invoicing.supplements import in_force
 from members.models import Accountant, Issuer, Signatory
 from tariffs.models import Schedule
 
@@ -21,15 +22,22 @@ TITLES = {
     Issuer.Regime.LOCAL: "Titre de recettes – avis des sommes à payer",
 }
 
+PROVISIONAL_TITLE = "Projet / état liquidatif"
+
 
 @dataclass(frozen=True)
 class Letterhead:
-    """All that the titres of one issue have in common, complete and checked."""
+    """All that the titres of one issue have in common, complete and checked.
+
+    `correction_remedies` is how what corrects a titre is contested: as the titre is, unless a text of
+    its own says otherwise.
+    """
 
     regime: str
     specimen: bool
     facts: dict[str, Any]
     texts: dict[str, str]
+    correction_remedies: str
 
 
 def letterhead(
@@ -68,6 +76,9 @@ def letterhead(
         texts={
             code: dated_texts.fill(texts[code], values) if code in texts else "" for code in TEXT_CODES
         },
+        correction_remedies=dated_texts.fill(
+            texts.get("recours-correction") or texts["recours"], values
+        ),
     )
 
 
@@ -99,6 +110,7 @@ def draft(
             *_references(basis, member, lines),
         ],
         "charges": _charges(basis, lines),
+        "annexes": _annexes(basis, lines),
         "sources": _sources(agreements, basis, debtor.siret),
         "total": str(call.total),
         "total_words": amount_in_words(call.total),
@@ -115,12 +127,17 @@ def numbered(
     reference: str,
     exercice: int,
     on: date,
+    external: bool = False,
 ) -> dict[str, Any]:
-    """Return the payload with the identity that issuing gives to the document."""
+    """Return the payload with the identity that issuing gives to the document.
+
+    `external`: the accountant's chain gives the number, ours is a provisional reference.
+    """
     identity = {
         "kind": Titre.Kind.TITRE.value,
         "regime": head.regime,
-        "title": TITLES[head.regime],
+        "title": PROVISIONAL_TITLE if external else TITLES[head.regime],
+        "external": external,
         "number": number,
         "reference": reference,
         "issued_on": on.isoformat(),
@@ -262,7 +279,18 @@ def _references(basis: dict, member: dict, lines: list[CallLine]) -> list[str]:
             for c in pools
         ),
         *(f"{d['label']} : {d['reference']}" for d in member["deductions"] if d["reference"]),
+        *(
+            f"Complète {', '.join(in_force(debtor))}"
+            for debtor in basis["facts"].get("issued", ())
+            if debtor["siret"] == member["siret"] and in_force(debtor)
+        ),
     ]
+
+
+def _annexes(basis: dict, lines: list[CallLine]) -> list[dict[str, Any]]:
+    """Return the statements of expenses that prove the pools of these lines."""
+    printed = {line.charge for line in lines}
+    return [item for code, item in basis["facts"].get("annexes", {}).items() if code in printed]
 
 
 def _sources(agreements: list[dict], basis: dict, siret: str) -> list[str]:

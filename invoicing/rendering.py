@@ -36,7 +36,7 @@ def render_missing(titres: QuerySet[Titre], failures: list[str] | None = None) -
         for key in keys[start : start + CHUNK]:
             titre = batch[key]
             try:
-                _store(titre, draw(titre))
+                keep(titre, draw(titre), PDF)
             except Exception as error:
                 if failures is None:
                     raise
@@ -46,18 +46,20 @@ def render_missing(titres: QuerySet[Titre], failures: list[str] | None = None) -
 
 
 def draw(titre: Titre) -> bytes:
-    """Return the PDF of a titre, from its frozen payload and lines alone."""
+    """Return the PDF of a titre or of a correction, from its frozen payload and lines alone."""
     lines = sorted(titre.lines.all(), key=lambda line: line.position)
     context = {**titre.payload, "lines": [printed_line(line) for line in lines]}
-    return render_pdf("pdf/titre.html", context)
+    template = "pdf/titre.html" if titre.kind == Titre.Kind.TITRE else "pdf/correction.html"
+    return render_pdf(template, context)
 
 
-def _store(titre: Titre, content: bytes) -> None:
+def keep(titre: Titre, content: bytes, role: TitreDocument.Role) -> None:
+    """Store a document of a titre, once for each role."""
     document = documents.store(content, content_type="application/pdf", suffix=".pdf")
     try:
         with transaction.atomic():
-            TitreDocument.objects.create(titre=titre, role=PDF, document=document)
+            TitreDocument.objects.create(titre=titre, role=role, document=document)
     except IntegrityError:
         # Another process drew it meanwhile: its document is the one that counts.
-        if not TitreDocument.objects.filter(titre=titre, role=PDF).exists():
+        if not TitreDocument.objects.filter(titre=titre, role=role).exists():
             raise

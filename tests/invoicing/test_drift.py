@@ -5,6 +5,8 @@ from decimal import Decimal
 import pytest
 
 from entsvc.importing import run_import
+from invoicing.correction_payload import PartOff
+from invoicing.corrections import correct
 from invoicing.drift import Drift, drifts
 from invoicing.models import Titre
 from members import counts
@@ -17,7 +19,7 @@ from tests.factories import (
     IssuerFactory,
     UsageFactory,
 )
-from tests.invoicing.world import YEAR, a_world
+from tests.invoicing.world import ISSUED_ON, YEAR, a_world
 from tests.members.files import write_csv
 from tests.tariffs.bases import spoken
 
@@ -193,6 +195,67 @@ def test_the_queries_do_not_grow_with_the_schools(members, django_assert_num_que
     world = issued(PER_PUPIL, members=members)
     for school in School.objects.order_by("uai"):
         change(school, 103)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         found = drifts(world.schedule, YEAR)
     assert len(found) == members * (members + 1) // 2
+
+
+# --- Mended by a réduction --------------------------------------------------------------------
+
+
+def reduced(world, *amounts, uai=""):
+    """Take amounts off the lines of a school, or off the charge when no school is named."""
+    titre = Titre.objects.get(kind=Titre.Kind.TITRE)
+    lines = list(titre.lines.filter(uai=uai).order_by("position")) if uai else [None]
+    return correct(
+        titre=titre,
+        kind=Titre.Kind.REDUCTION,
+        reason_code=Titre.Reason.WRONG_AMOUNT,
+        reason="Effectif rectifié.",
+        on=ISSUED_ON,
+        signatory=world.signatory,
+        actor="essai",
+        parts=[
+            PartOff(Decimal(amount), line, "" if line else "COMPTES")
+            for amount, line in zip(amounts, lines, strict=True)
+        ],
+    )
+
+
+def test_a_reduction_to_what_the_count_now_makes_ends_the_drift():
+    world = issued(PER_PUPIL)
+    school = School.objects.get()
+    change(school, 95)
+    assert len(drifts(world.schedule, YEAR)) == 1
+    reduced(world, "30.00", uai=school.uai)
+    assert drifts(world.schedule, YEAR) == []
+    change(school, 94)  # changed again since: it is told again
+    assert [drift.current for drift in drifts(world.schedule, YEAR)] == [94]
+    reduced(world, "6.00", uai=school.uai)
+    assert drifts(world.schedule, YEAR) == []
+
+
+def test_a_reduction_of_another_amount_leaves_the_drift():
+    world = issued(PER_PUPIL)
+    school = School.objects.get()
+    change(school, 95)
+    reduced(world, "29.99", uai=school.uai)
+    assert len(drifts(world.schedule, YEAR)) == 1
+
+
+def test_a_reduction_that_names_no_school_leaves_the_drift():
+    world = issued(PER_PUPIL)
+    change(School.objects.get(), 95)
+    reduced(world, "30.00")
+    assert len(drifts(world.schedule, YEAR)) == 1
+
+
+def test_all_the_counts_of_a_school_are_weighed_together():
+    world = issued(PER_PUPIL, PER_ACTIVE)
+    school = School.objects.get()
+    change(school, 95)
+    usage = Usage(school=school, school_year=YEAR, source_id="DEPP", active_pupils=70)
+    counts.keep(Usage, [usage])
+    assert len(drifts(world.schedule, YEAR)) == 2
+    reduced(world, "30.00", "60.00", uai=school.uai)
+    assert drifts(world.schedule, YEAR) == []

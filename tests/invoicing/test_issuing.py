@@ -9,9 +9,12 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from conventions.models import Convention
+from conventions.models import Convention, Enrolment
 from entsvc.models import JournalEntry
 from invoicing import issuing, rendering
+from invoicing.called_twice import called_from_others
+from invoicing.correction_payload import PartOff
+from invoicing.corrections import correct
 from invoicing.models import Anomaly, Bordereau, Counter, Series, Titre, TitreLine
 from invoicing.numbering import IssueRefused
 from members.models import Issuer, Member, School, Signatory
@@ -20,9 +23,11 @@ from tests.factories import (
     ConventionFactory,
     EnrolmentFactory,
     IssuerFactory,
+    MemberFactory,
     SignatoryFactory,
 )
 from tests.invoicing.world import ISSUED_ON, a_world
+from tests.tariffs.bases import spoken
 
 
 def counters():
@@ -157,6 +162,64 @@ def test_the_calls_issued_meanwhile_by_someone_else_are_left_out(world, monkeypa
     late = world.issue(run)
     assert (late.bordereau, late.titres) == (None, [])
     assert counters() == {"titre": 3, "bordereau": 1}
+
+
+def take_off(world, titre, kind, **changes):
+    asked = {"reason_code": "debiteur", "reason": "Mauvais payeur", "on": ISSUED_ON, "actor": "essai"}
+    return correct(titre=titre, kind=kind, signatory=world.signatory, **asked, **changes)
+
+
+def test_a_school_is_not_billed_to_its_new_payer_while_the_titre_of_the_first_is_in_force(world):
+    world.issue()
+    first, right = world.members[0], MemberFactory()
+    Convention.objects.filter(debtor=first).update(debtor=right)
+    titre = Titre.objects.get(debtor=first)
+    issued = world.issue()
+    assert issued.titres == []
+    [blocked] = issued.blocked
+    [message] = blocked.messages
+    uai = titre.lines.get().uai
+    assert blocked.siret == right.siret
+    assert f"({uai}) : déjà appelé de {first.name} par le titre {titre.reference}." in spoken(message)
+    assert "« Annuler et ré-émettre »" in spoken(message)
+    take_off(world, titre, Titre.Kind.ANNULATION)
+    assert [row.debtor for row in world.issue().titres] == [right]
+
+
+def test_a_school_that_moves_to_a_late_member_is_billed_once_its_line_is_taken_off(world):
+    world.issue()
+    late, third = world.join(0), world.members[2]
+    moved = Enrolment.objects.filter(convention__debtor=third).order_by("pk").first()
+    Enrolment.objects.filter(pk=moved.pk).update(convention=Convention.objects.get(debtor=late))
+    assert world.issue().titres == []
+    titre = Titre.objects.get(debtor=third)
+    line = titre.lines.get(uai=moved.school.uai)
+    part = PartOff(Decimal("45.00"), line=line)
+    take_off(world, titre, Titre.Kind.REDUCTION, parts=[part])
+    assert [row.debtor for row in world.issue().titres] == [late]
+
+
+def test_a_titre_issued_meanwhile_to_the_former_payer_is_seen_under_the_lock(world, monkeypatch):
+    before = world.compute()
+    first, right = world.members[0], MemberFactory()
+    Convention.objects.filter(debtor=first).update(debtor=right)
+    run = world.compute()
+    ready = issuing._sort_calls(run)
+    world.issue(before)
+    monkeypatch.setattr(issuing, "_sort_calls", lambda run: ready)
+    assert world.issue(run).titres == []
+
+
+def test_looking_for_another_debtor_costs_as_many_queries_however_many_titres(
+    world, django_assert_num_queries
+):
+    run = world.compute()
+    calls = list(run.calls.order_by("siret"))
+    with django_assert_num_queries(1):
+        assert called_from_others(run, calls) == {}
+    world.issue(run)
+    with django_assert_num_queries(6):
+        assert called_from_others(run, calls) == {}
 
 
 def copy_of(titre, **changes):
@@ -344,6 +407,7 @@ def test_the_payload_bears_the_identity_of_its_titre(world):
         "bordereau": 1,
         "payment_reference": "RF33TST2025000003",
         "due_text": "Texte delai.",
+        "external": False,
         "specimen": False,
     }
     assert titre.payload["total"] == "135.00"

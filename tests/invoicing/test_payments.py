@@ -1,7 +1,6 @@
 """What has been paid of a titre: rows only added, whole cancellations, the same click once."""
 
 import datetime as dt
-import uuid
 from decimal import Decimal
 
 import pytest
@@ -9,7 +8,9 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from entsvc.models import JournalEntry
-from invoicing.models import Bordereau, Payment, Titre
+from invoicing.correction_payload import PartOff
+from invoicing.corrections import correct
+from invoicing.models import Payment, Titre
 from invoicing.payments import (
     PaymentRefused,
     Standing,
@@ -113,31 +114,17 @@ def test_a_wrong_payment_is_refused_with_its_reason(titre, changes, message):
     assert not titre.payments.exists()
 
 
-def correction_of(titre, total):
-    """Issue a reduction of a titre, in a bordereau of its own."""
-    facts = {f.attname: getattr(titre, f.attname) for f in Titre._meta.concrete_fields}
-    bordereau = titre.bordereau
-    other = {f.attname: getattr(bordereau, f.attname) for f in Bordereau._meta.concrete_fields}
-    bordereau = Bordereau(**{**other, "id": uuid.uuid4(), "number": 2})
-    reduction = Titre(
-        **{
-            **facts,
-            "id": uuid.uuid4(),
-            "bordereau_id": bordereau.pk,
-            "kind": Titre.Kind.REDUCTION,
-            "total": euros(total),
-            "call_id": None,
-            "original_id": titre.pk,
-        }
+def test_a_reduction_takes_its_amount_off_and_is_not_paid(world, titre):
+    reduction = correct(
+        titre=titre,
+        kind=Titre.Kind.REDUCTION,
+        reason_code=Titre.Reason.WRONG_AMOUNT,
+        reason="École fermée avant la rentrée.",
+        on=DAY,
+        signatory=world.signatory,
+        actor="essai",
+        parts=[PartOff(euros("45.00"), charge="ECOLE")],
     )
-    with transaction.atomic():
-        reduction.save(force_insert=True)
-        bordereau.save(force_insert=True)
-    return reduction
-
-
-def test_a_reduction_takes_its_amount_off_and_is_not_paid(titre):
-    reduction = correction_of(titre, "45.00")
     pay(titre, "45.00")
     assert standing(titre).settled
     with pytest.raises(PaymentRefused, match="titre d'origine"):
@@ -190,6 +177,12 @@ def test_only_finances_records_payments(client, titre, role, status):
     assert client.get(url_of(titre)).status_code == status
     cancel = reverse("admin:invoicing_payment_cancel", args=[payment.pk])
     assert client.get(cancel).status_code == status
+
+
+def test_what_remains_is_proposed_in_french(client, titre):
+    account(client, "finances", titre.issuer)
+    pay(titre, "30.50")
+    assert 'value="59,50"' in client.get(url_of(titre)).content.decode()
 
 
 def test_an_officer_records_then_cancels_a_payment(client, titre):

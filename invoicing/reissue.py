@@ -1,0 +1,183 @@
+"""How an annulled titre is issued again, to the debtor that owes it, in the same transaction.
+
+The new titre comes from a call of the latest run of the campaign that no titre was made of: mended data
+are computed first. It names the titre that it replaces, which the database accepts once, and only of a
+titre of which nothing is due any more.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+
+from invoicing import corrections, gates, supplements
+from invoicing.called_twice import called_from_others
+from invoicing.correction_payload import mention_of
+from invoicing.corrections import Correction
+from invoicing.issuing import (
+    blocking_reasons,
+    check_ledger,
+    draft_of,
+    head_of,
+    in_force,
+    lock,
+    write_titres,
+)
+from invoicing.models import Call, CallLine, Campaign, Run, Titre
+from invoicing.numbering import IssueRefused
+from members import successions
+from members.models import Member, Signatory
+
+
+@dataclass(frozen=True)
+class Reissued:
+    """The new titre, and the annulation; None where the titre was annulled before."""
+
+    titre: Titre
+    annulation: Titre | None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A call of the latest run from which a titre may be issued again, or why it can't be."""
+
+    call: Call
+    reasons: Sequence[str]
+
+
+def annul_and_reissue(
+    *,
+    titre: Titre,
+    debtor: Member,
+    reason_code: str,
+    reason: str,
+    on: date,
+    signatory: Signatory,
+    actor: str,
+) -> Reissued:
+    """Annul a titre and issue another in its place to `debtor`, or neither.
+
+    A titre annulled before is only issued again. Raises IssueRefused when one can't be done: see
+    `corrections.correct`, and no clean call of the debtor in the latest run.
+    """
+    check_ledger()
+    run = latest_run(titre.campaign)
+    gates.check_duties(run, actor)
+    gates.check_day(run, on)
+    head = head_of(run, signatory, on)
+    corrections.check_exercice(titre, on)
+    try:
+        with transaction.atomic():
+            lock(run.campaign)
+            original = Titre.objects.select_for_update(of=("self",)).get(pk=titre.pk)
+            _check_not_replaced(original)
+            call = _call_for(original, debtor, run)
+            annulation = _annul(original, reason_code, reason, on, signatory, actor)
+            replaced = Titre.objects.get(pk=titre.pk)
+            row, lines, payload = draft_of(call, run, head)
+            _, [new] = write_titres(
+                drafts=[(row, lines, {**payload, "replaces": mention_of(replaced)})],
+                run=run,
+                head=head,
+                exercice=replaced.exercice,
+                signatory=signatory,
+                on=on,
+                actor=actor,
+                replaces=replaced,
+            )
+    except IntegrityError as error:
+        raise IssueRefused(
+            "Un autre poste vient de corriger ou de ré-émettre ce titre : rouvrez sa page."
+        ) from error
+    return Reissued(new, annulation)
+
+
+def latest_run(campaign: Campaign) -> Run:
+    """Return the last calculation of a campaign."""
+    return campaign.runs.select_related("campaign__schedule__issuer").latest("number")
+
+
+def needs_run(titre: Titre) -> bool:
+    """Tell whether the latest run is older than the titre: it can't have read what was mended since."""
+    return titre.call_id is not None and titre.call.run_id == latest_run(titre.campaign).pk
+
+
+def candidates(titre: Titre) -> list[Candidate]:
+    """Return, by SIRET, the calls of the latest run from which a titre may be issued again.
+
+    Those of the debtor itself, of who took it over, and of those who are now asked to pay for an
+    agreement that the titre named; a debtor that has another titre in force is no candidate.
+    """
+    run = latest_run(titre.campaign)
+    stands = successions.last_successor(titre.debtor_id, successions.known_successors())
+    agreements = set(titre.lines.exclude(agreement="").order_by().values_list("agreement", flat=True))
+    sharing = CallLine.objects.filter(call__run=run, agreement__in=agreements).values("call")
+    others = _others_in_force(titre).values("debtor")
+    calls = run.calls.filter(titre__isnull=True).exclude(debtor__in=others)
+    asked = calls.filter(debtor__in={titre.debtor_id, stands}) | calls.filter(pk__in=sharing)
+    found = list(asked.select_related("debtor").order_by("siret"))
+    reasons, outdated = blocking_reasons(run, found), supplements.outdated(run)
+    twice = called_from_others(run, found, replaced=titre)
+    for call in found:
+        if call.siret in outdated:
+            reasons[call.pk].append(outdated[call.siret])
+        reasons[call.pk] += twice.get(call.pk, [])
+    return [Candidate(call, reasons[call.pk]) for call in found]
+
+
+def _others_in_force(titre: Titre) -> QuerySet[Titre]:
+    """Return the other titres with which a new one could bill twice.
+
+    Those of the campaign, and of the supplementary ones after it: they billed what this one had not.
+    """
+    campaign = titre.campaign
+    same = Campaign.objects.filter(
+        schedule=campaign.schedule_id, school_year=campaign.school_year, rank__gte=campaign.rank
+    )
+    return in_force(same.order_by("rank")).exclude(pk=titre.pk)
+
+
+def _check_not_replaced(titre: Titre) -> None:
+    if titre.kind != Titre.Kind.TITRE:
+        raise IssueRefused(
+            f"{titre.reference} n'est pas un titre mais une correction : partez du titre d'origine."
+        )
+    new = Titre.objects.filter(replaces=titre).first()
+    if new is not None:
+        raise IssueRefused(f"Le titre {titre.reference} est déjà remplacé par {new.reference}.")
+
+
+def _call_for(titre: Titre, debtor: Member, run: Run) -> Call:
+    """Return the clean call of a debtor; say what to do when there is none."""
+    found = next((item for item in candidates(titre) if item.call.debtor_id == debtor.pk), None)
+    if found is not None and not found.reasons:
+        return found.call
+    if found is not None:
+        raise IssueRefused(f"L'appel de {debtor} est bloqué.", *found.reasons)
+    other = _others_in_force(titre).filter(debtor=debtor).order_by("pk").first()
+    if other is not None:
+        raise IssueRefused(
+            f"{debtor} a déjà le titre {other.reference} dans cette campagne : annulez ce titre-ci, "
+            "puis appelez la différence par une campagne complémentaire."
+        )
+    if run.calls.filter(debtor=debtor, titre__isnull=False).exists():
+        raise IssueRefused(
+            f"L'appel de {debtor} au calcul n° {run.number} a déjà servi : relancez le calcul de la "
+            "campagne, puis recommencez."
+        )
+    raise IssueRefused(
+        f"Le calcul n° {run.number} n'appelle rien de {debtor} pour ce titre : corrigez sa convention "
+        "ou son payeur, relancez le calcul, puis recommencez."
+    )
+
+
+def _annul(
+    titre: Titre, reason_code: str, reason: str, on: date, signatory: Signatory, actor: str
+) -> Titre | None:
+    if not corrections.due(titre):
+        return None
+    asked = Correction(titre, Titre.Kind.ANNULATION, reason_code, reason)
+    done = corrections.write_corrections(corrections=[asked], on=on, signatory=signatory, actor=actor)
+    return done.titres[0]
