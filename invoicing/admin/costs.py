@@ -1,0 +1,234 @@
+"""Staff pages of the statements of expenses and of the subsidies."""
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from entsvc.downloads import as_attachment, attachment
+from entsvc.french import euros
+from entsvc.staff import ConfirmedAction
+from invoicing.costs import StatementWrong
+from invoicing.models import CostStatement, Expense, OwnShare, Subsidy
+from invoicing.statements import (
+    StatementRefused,
+    close,
+    cost_of,
+    draw,
+    findings,
+    give_visa,
+    withdraw_visa,
+)
+from invoicing.subsidies import DeductionRefused, deduct, standing_in_words
+from members.access import ScopedAdmin, ScopedInline
+
+
+class ReasonForm(forms.Form):
+    """Why, in a line."""
+
+    reason = forms.CharField(
+        label="Motif ou référence", max_length=300, widget=UnfoldAdminTextInputWidget
+    )
+
+
+class StatementInline(ScopedInline):
+    """Rows that change while their statement is prepared only."""
+
+    def _open(self, obj):
+        return obj is None or obj.state == CostStatement.State.PREPARED
+
+    def has_add_permission(self, request, obj=None):
+        return self._open(obj) and super().has_add_permission(request, obj)
+
+    def has_change_permission(self, request, obj=None):
+        return self._open(obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request, obj=None):
+        return self._open(obj) and super().has_delete_permission(request, obj)
+
+
+class ExpenseInline(StatementInline):
+    model = Expense
+    fields = [
+        "category", "degree", "supplier", "label", "mandat", "paid_on", "starts_on", "ends_on", "amount",
+    ]  # fmt: skip
+
+
+class OwnShareInline(StatementInline):
+    model = OwnShare
+    fields = ["category", "amount", "rate", "reason"]
+
+
+@admin.register(CostStatement)
+class CostStatementAdmin(ConfirmedAction, ScopedAdmin):
+    list_display = [
+        "schedule", "school_year_label", "charge", "degree", "state_label", "pool_euros",
+    ]  # fmt: skip
+    list_filter = ["schedule", "school_year"]
+    list_select_related = ["schedule"]
+    fields = [
+        "schedule", "school_year", "charge", "degree", "starts_on", "ends_on", "state_label",
+        "pool_euros", "still_wrong", "visa_by", "visa_at", "closed_by", "closed_at",
+    ]  # fmt: skip
+    readonly_fields = [
+        "state_label", "pool_euros", "still_wrong", "visa_by", "visa_at", "closed_by", "closed_at",
+    ]  # fmt: skip
+    inlines = [ExpenseInline, OwnShareInline]
+    actions_detail = ["visa", "reopen", "close_it", "pdf"]
+
+    def has_change_permission(self, request, obj=None):
+        open_ = obj is None or obj.state == CostStatement.State.PREPARED
+        return open_ and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    @display(description="état")
+    def state_label(self, statement):
+        return statement.state.label if statement.pk else "—"
+
+    @display(description="montant net à répartir")
+    def pool_euros(self, statement):
+        if not statement.pk:
+            return "—"
+        try:
+            pool = statement.pool if statement.pool is not None else cost_of(statement).pool
+        except StatementWrong as error:
+            return str(error)
+        return euros(pool)
+
+    @display(description="à corriger avant le visa")
+    def still_wrong(self, statement):
+        return " ".join(findings(statement)) if statement.pk and not statement.closed_at else ""
+
+    def get_readonly_fields(self, request, obj=None):
+        if obj is None:
+            return self.readonly_fields
+        return [*self.readonly_fields, "schedule", "school_year", "charge"]
+
+    def has_visa_permission(self, request, object_id=None):
+        return request.user.has_perm("invoicing.visa_statement")
+
+    def has_close_permission(self, request, object_id=None):
+        return request.user.has_perm("invoicing.close_statement")
+
+    @action(description="Viser", permissions=["visa"], icon="verified")
+    def visa(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._step(
+            request,
+            object_id,
+            "Viser l'état des dépenses",
+            "Viser",
+            lambda statement, actor, reason: give_visa(statement=statement, actor=actor),
+        )
+
+    @action(description="Rouvrir", permissions=["visa"], icon="undo")
+    def reopen(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._step(
+            request,
+            object_id,
+            "Rouvrir l'état des dépenses",
+            "Rouvrir",
+            lambda statement, actor, reason: withdraw_visa(
+                statement=statement, reason=reason, actor=actor
+            ),
+            with_reason=True,
+        )
+
+    @action(description="Clore", permissions=["close"], icon="lock")
+    def close_it(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._step(
+            request,
+            object_id,
+            "Clore l'état des dépenses",
+            "Clore",
+            lambda statement, actor, reason: close(statement=statement, actor=actor),
+            warnings=["La clôture est définitive : le montant net sera réparti tel quel."],
+        )
+
+    @action(description="PDF", icon="picture_as_pdf")
+    def pdf(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        statement = self.visible_or_404(request, object_id)
+        name = f"etat-depenses-{statement.charge}-{statement.school_year_label}.pdf"
+        if statement.document:
+            return attachment(statement.document, name)
+        try:
+            return as_attachment(draw(statement), f"PROJET-{name}")
+        except StatementWrong as error:
+            messages.error(request, str(error))
+            return redirect("admin:invoicing_coststatement_change", object_id)
+
+    def _step(self, request, object_id, title, button, step, *, with_reason=False, warnings=()):
+        statement = self.visible_or_404(request, object_id)
+        form = ReasonForm(request.POST or None) if with_reason else None
+        if request.method == "POST" and (form is None or form.is_valid()):
+            reason = form.cleaned_data["reason"] if form else ""
+            try:
+                statement = step(statement, request.user.get_username(), reason)
+            except StatementRefused as error:
+                for message in error.messages:
+                    messages.error(request, message)
+            else:
+                messages.success(request, f"{statement} : {statement.state.label.lower()}.")
+            return redirect("admin:invoicing_coststatement_change", object_id)
+        facts = [
+            f"État des dépenses : {statement}, {statement.state.label.lower()}.",
+            f"Montant net à répartir : {self.pool_euros(statement)}",
+            *findings(statement),
+        ]
+        return self.confirm(
+            request, title, statement, form=form, facts=facts, warnings=list(warnings), button=button
+        )
+
+
+@admin.register(Subsidy)
+class SubsidyAdmin(ConfirmedAction, ScopedAdmin):
+    list_display = [
+        "schedule", "school_year_label", "giver", "label", "debtor", "statement", "standing",
+    ]  # fmt: skip
+    list_filter = ["schedule", "school_year"]
+    list_select_related = ["schedule", "debtor", "statement__schedule", "deduction"]
+    search_fields = ["giver", "label", "debtor__search"]
+    autocomplete_fields = ["debtor", "act"]
+    actions_detail = ["deduct_it"]
+
+    @display(description="où elle en est")
+    def standing(self, subsidy):
+        return standing_in_words(subsidy)
+
+    def _is_frozen(self, obj):
+        return obj is not None and obj.statement_id is not None and bool(obj.statement.visa_at)
+
+    def has_change_permission(self, request, obj=None):
+        return not self._is_frozen(obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request, obj=None):
+        return not self._is_frozen(obj) and super().has_delete_permission(request, obj)
+
+    def has_deduct_permission(self, request, object_id=None):
+        return request.user.has_perm("invoicing.add_decideddeduction")
+
+    @action(description="Déduire de l'appel", permissions=["deduct"], icon="remove_circle")
+    def deduct_it(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        subsidy = self.visible_or_404(request, object_id)
+        form = ReasonForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            actor = request.user.get_username()
+            try:
+                deduction = deduct(subsidy=subsidy, actor=actor, **form.cleaned_data)
+            except DeductionRefused as error:
+                messages.error(request, str(error))
+                return redirect("admin:invoicing_subsidy_change", object_id)
+            messages.success(
+                request, f"{euros(deduction.amount)} viendront en moins du prochain calcul."
+            )
+            return redirect("admin:invoicing_decideddeduction_change", deduction.pk)
+        facts = [f"Subvention : {subsidy}.", f"{standing_in_words(subsidy).capitalize()}."]
+        return self.confirm(
+            request, "Déduire de l'appel", subsidy, form=form, facts=facts, button="Déduire"
+        )
