@@ -40,12 +40,13 @@ NOBODY = "d'un membre sans SIRET"
 class Decisions:
     """What staff decided about a year's calls, gathered by the room above.
 
-    `pools`: (euros to share out, reference that proves them), by charge code. `deductions`: by the
-    debtor's SIRET. `exclusions`: the reason, by UAI.
+    `pools`: (euros to share out, reference that proves them), by charge code. `deductions` and
+    `adjustments`: by the debtor's SIRET. `exclusions`: the reason, by UAI.
     """
 
     pools: Mapping[str, tuple[Decimal, str]] = field(default_factory=dict)
     deductions: Mapping[str, tuple[engine.Deduction, ...]] = field(default_factory=dict)
+    adjustments: Mapping[str, tuple[engine.Adjustment, ...]] = field(default_factory=dict)
     exclusions: Mapping[str, str] = field(default_factory=dict)
     acceptances: tuple[engine.Acceptance, ...] = ()
 
@@ -125,14 +126,15 @@ def not_yet_open(
     return ""
 
 
-def describer(year: int, school_ids: Any) -> Callable[..., engine.School]:
+def describer(year: int, school_ids: Any, *, usage: bool = True) -> Callable[..., engine.School]:
     """Return what makes a school of the engine of its DESCRIBED columns and why it is left out.
 
-    `school_ids` are keys or a query of them: their counts of the year are read here, in three queries.
+    `school_ids` are keys or a query of them: their counts of the year are read here, in two queries, or
+    in one without `usage`, where no charge reads it.
     """
-    heads = counts.retained(Headcount, year, school_ids)
-    usages = counts.retained(Usage, year, school_ids)
-    before = counts.retained(Headcount, year - 1, school_ids)
+    pupils_of = counts.retained_by_year(Headcount, (year, year - 1), school_ids)
+    heads, before = pupils_of[year], pupils_of[year - 1]
+    usages = counts.retained(Usage, year, school_ids) if usage else {}
 
     def described(
         uai: str, name: str, commune: str, degree: str, sector: str, excluded: str
@@ -167,6 +169,10 @@ def unused(decisions: Decisions, basis: Basis) -> list[engine.Anomaly]:
     idle += [
         f"La déduction {f'de {siret}' if siret else NOBODY} est sans appel."
         for siret in set(decisions.deductions) - sirets
+    ]
+    idle += [
+        f"L'ajustement {f'de {siret}' if siret else NOBODY} est sans appel."
+        for siret in set(decisions.adjustments) - sirets
     ]
     idle += [
         f"{uai}, écartée, n'est inscrite nulle part." for uai in set(decisions.exclusions) - schools
@@ -236,6 +242,7 @@ def _members(
             name=str(debtor),
             agreements=tuple(by_debtor[debtor.pk]),
             deductions=decisions.deductions.get(debtor.siret, ()) if debtor.siret else (),
+            adjustments=decisions.adjustments.get(debtor.siret, ()) if debtor.siret else (),
         )
         for debtor in sorted(debtors.values(), key=_identity)
     )
@@ -249,7 +256,8 @@ def _identity(debtor: Member) -> str:
     return debtor.siret or f"{debtor.siren} {WITHOUT_SIRET} {debtor.pk}"
 
 
-def _enrolled(schedule: Schedule, year: int) -> QuerySet[Enrolment]:
+def enrolled_in(schedule: Schedule, year: int) -> QuerySet[Enrolment]:
+    """Return the enrolments that the calls of a school year read, opened or not (see `opened_in`)."""
     return Enrolment.objects.filter(
         covering(year),
         covering(year, "convention__"),
@@ -261,7 +269,7 @@ def _enrolled(schedule: Schedule, year: int) -> QuerySet[Enrolment]:
 def _schools_by_convention(
     schedule: Schedule, year: int, exclusions: Mapping[str, str]
 ) -> dict[int, list[engine.School]]:
-    enrolments = _enrolled(schedule, year)
+    enrolments = enrolled_in(schedule, year)
     described = describer(year, enrolments.values("school_id"))
     rows = with_openings(enrolments.order_by("school__uai", "pk")).values_list(
         "convention_id",

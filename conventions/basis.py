@@ -76,8 +76,20 @@ def _member(item: dict) -> engine.Member:
     deductions = tuple(
         engine.Deduction(**{**d, "amount": Decimal(d["amount"])}) for d in item["deductions"]
     )
+    adjustments = tuple(
+        # Bases frozen before there were adjustments name none.
+        engine.Adjustment(**{**a, "amount": Decimal(a["amount"])})
+        for a in item.get("adjustments", ())
+    )
     agreements = tuple(_agreement(agreement) for agreement in item["agreements"])
-    return engine.Member(**{**item, "agreements": agreements, "deductions": deductions})
+    return engine.Member(
+        **{
+            **item,
+            "agreements": agreements,
+            "deductions": deductions,
+            "adjustments": adjustments,
+        }
+    )
 
 
 def _agreement(item: dict) -> engine.Agreement:

@@ -4,23 +4,28 @@ from collections import defaultdict
 from dataclasses import replace
 
 from conventions.assessment import Decisions
-from invoicing.models import Acceptance, DecidedDeduction, Exclusion, YearPool
+from invoicing.models import Acceptance, Adjustment, DecidedDeduction, Exclusion, YearPool
+from invoicing.statements import pools_of
 from tariffs import engine
 from tariffs.models import Schedule
 
 
 def decisions_for(schedule: Schedule, year: int) -> Decisions:
-    """Gather the pools, deductions, exclusions and acceptances of a schedule and school year."""
+    """Gather the pools, deductions, adjustments, exclusions and acceptances of a school year."""
     scope = {"schedule": schedule, "school_year": year}
     deductions: dict[str, list[engine.Deduction]] = defaultdict(list)
     for row in DecidedDeduction.objects.filter(**scope).select_related("debtor", "act").order_by("pk"):
         reference = f"{row.reason} – {row.act}" if row.act else row.reason
         deductions[row.debtor.siret].append(engine.Deduction(row.label, row.amount, reference))
+    adjustments: dict[str, list[engine.Adjustment]] = defaultdict(list)
+    for row in Adjustment.objects.filter(**scope).select_related("debtor").order_by("pk"):
+        adjustments[row.debtor.siret].append(engine.Adjustment(row.label, row.amount, row.reason))
     pools = YearPool.objects.filter(**scope).order_by("charge")
     return replace(
         decisions_on_schools(schedule, year),
-        pools={row.charge: (row.amount, row.reason) for row in pools},
+        pools={row.charge: (row.amount, row.reason) for row in pools} | pools_of(schedule, year),
         deductions={siret: tuple(items) for siret, items in deductions.items()},
+        adjustments={siret: tuple(items) for siret, items in adjustments.items()},
     )
 
 

@@ -15,6 +15,7 @@ from entsvc.french import MINUS, NO_BREAK, euros, integer, plural, price
 from entsvc.money import CENT, round_cents
 from tariffs.facts import (
     Acceptance,
+    Adjustment,
     Agreement,
     Anomaly,
     Band,
@@ -28,6 +29,7 @@ from tariffs.facts import (
 
 __all__ = [
     "Acceptance",
+    "Adjustment",
     "Agreement",
     "Anomaly",
     "Band",
@@ -37,6 +39,7 @@ __all__ = [
     "Member",
     "Result",
     "School",
+    "after_acceptance",
     "band_for",
     "compute",
     "notices",
@@ -46,9 +49,10 @@ __all__ = [
 
 PUPILS, ACTIVE_PUPILS, SCHOOLS, UNITS = "pupils", "active_pupils", "schools", "units"
 UNIT, BANDED, ALLOCATION = "unit", "banded", "allocation"
-DEDUCTION = "DEDUCTION"
+DEDUCTION, ADJUSTMENT = "DEDUCTION", "AJUSTEMENT"
+ZERO = Decimal("0.00")
 VARIATION = 20  # per cent: a count that moves more in a year deserves a look
-ACCEPTABLE = frozenset({"count_not_billable"})
+ACCEPTABLE = frozenset({"count_not_billable", "deduction_above_call", "voted_amount_differs"})
 SHOWN = 10  # schools named in a message; each is named by an anomaly of its own
 
 
@@ -74,8 +78,10 @@ def compute(
             for result in results:
                 _price(charge, result, year)
     for result in results:
+        _adjust(result)
         _deduct(result)
-        result.anomalies = [_after_acceptance(a, result, accepted) for a in result.anomalies]
+        siret = result.member.siret
+        result.anomalies = [after_acceptance(a, siret, accepted) for a in result.anomalies]
     return results
 
 
@@ -119,17 +125,17 @@ def schools_read(charges: Iterable[Charge], member: Member, metric: str) -> set[
     }
 
 
+def after_acceptance(anomaly: Anomaly, siret: str, acceptances: tuple[Acceptance, ...]) -> Anomaly:
+    """Return a member's anomaly, not blocking once it may be accepted and someone gave a reason."""
+    if anomaly.code not in ACCEPTABLE:
+        return anomaly
+    reason = _reason(anomaly.code, siret, anomaly.uai, acceptances)
+    return replace(anomaly, blocking=False, accepted=reason) if reason else anomaly
+
+
 def band_for(bands: Iterable[Band], quantity: int) -> Band | None:
     """Return the band that holds a quantity, or None outside of all of them."""
     return next((band for band in bands if band.lower <= quantity <= band.upper), None)
-
-
-def _after_acceptance(anomaly: Anomaly, result: Result, acceptances: tuple[Acceptance, ...]) -> Anomaly:
-    """Return the anomaly, no longer blocking when it may be accepted and someone gave a reason."""
-    if anomaly.code not in ACCEPTABLE:
-        return anomaly
-    reason = _reason(anomaly.code, result.member.siret, anomaly.uai, acceptances)
-    return replace(anomaly, blocking=False, accepted=reason) if reason else anomaly
 
 
 def _reason(code: str, siret: str, uai: str, acceptances: tuple[Acceptance, ...]) -> str:
@@ -440,32 +446,52 @@ def _pool_problem(charge: Charge, weights: dict[str, int], unknown: list[str]) -
     return None
 
 
+def _adjust(result: Result) -> None:
+    """Add the lines that an officer made by hand, those that come off last, never below zero."""
+    for adjustment in sorted(result.member.adjustments, key=lambda item: item.amount < 0):
+        applied = max(adjustment.amount, -max(result.total, ZERO))
+        if applied != adjustment.amount:
+            message = (
+                f"L'ajustement « {adjustment.label} » ({euros(adjustment.amount)}) dépasse l'appel : "
+                f"ramenez-le à {euros(applied)}, ou supprimez-le."
+            )
+            result.report(Anomaly("adjustment_above_call", message))
+        if applied:
+            words = f"{euros(applied)}, motif : {adjustment.reason}"
+            result.lines.append(_plain_line(ADJUSTMENT, adjustment.label, "ajustement", applied, words))
+
+
 def _deduct(result: Result) -> None:
-    """Take the decided subsidies off the call, never below zero."""
+    """Take the decided subsidies off the call, never below zero: what is left waits for a decision."""
     for deduction in result.member.deductions:
-        applied = min(deduction.amount, max(result.total, Decimal("0.00")))
+        applied = min(deduction.amount, max(result.total, ZERO))
         if applied < deduction.amount:
             message = (
                 f"« {deduction.label} » dépasse l'appel : {euros(deduction.amount - applied)} "
-                "restent à imputer."
+                "restent à imputer. Acceptez-le avec un motif pour ne déduire que le montant dû, ou "
+                "corrigez la déduction."
             )
-            result.report(Anomaly("deduction_above_call", message, blocking=False))
+            result.report(Anomaly("deduction_above_call", message))
         if applied:
-            result.lines.append(
-                Line(
-                    charge=DEDUCTION,
-                    charge_label=deduction.label,
-                    agreement="",
-                    uai="",
-                    school="",
-                    commune="",
-                    quantity=1,
-                    unit="déduction",
-                    unit_price=-applied,
-                    amount=-applied,
-                    explanation=f"{deduction.label} : {euros(-applied)}",
-                )
-            )
+            words = f"{deduction.label} : {euros(-applied)}"
+            result.lines.append(_plain_line(DEDUCTION, deduction.label, "déduction", -applied, words))
+
+
+def _plain_line(code: str, label: str, unit: str, amount: Decimal, words: str) -> Line:
+    """Return a line of the whole call, of no school nor agreement."""
+    return Line(
+        charge=code,
+        charge_label=label,
+        agreement="",
+        uai="",
+        school="",
+        commune="",
+        quantity=1,
+        unit=unit,
+        unit_price=amount,
+        amount=amount,
+        explanation=words,
+    )
 
 
 def _units(charge: Charge, quantity: int) -> str:

@@ -94,6 +94,15 @@ class Deduction:
 
 
 @dataclass(frozen=True)
+class Adjustment:
+    """What an officer adds to a member's call by hand, or takes off it when negative, and why."""
+
+    label: str
+    amount: Decimal
+    reason: str
+
+
+@dataclass(frozen=True)
 class Member:
     """A debtor and all the agreements it pays for."""
 
@@ -101,6 +110,7 @@ class Member:
     name: str
     agreements: tuple[Agreement, ...]
     deductions: tuple[Deduction, ...] = ()
+    adjustments: tuple[Adjustment, ...] = ()
 
 
 @dataclass(frozen=True)

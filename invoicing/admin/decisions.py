@@ -6,10 +6,22 @@ from unfold.decorators import display
 
 from entsvc.french import euros
 from entsvc.journal import record
-from invoicing.models import Acceptance, Bordereau, DecidedDeduction, Exclusion, YearPool
+from invoicing.models import (
+    Acceptance,
+    Adjustment,
+    Bordereau,
+    CallRules,
+    DecidedDeduction,
+    Exclusion,
+    Titre,
+    TitreLine,
+    VotedAmount,
+    YearPool,
+)
 from members.access import ScopedAdmin
 from members.admin import IssuerAdmin
 from members.models import Issuer
+from tariffs.engine import ADJUSTMENT
 
 
 class DecisionAdmin(ScopedAdmin):
@@ -64,6 +76,68 @@ class DecidedDeductionAdmin(DecisionAdmin):
         return euros(deduction.amount)
 
 
+@admin.register(VotedAmount)
+class VotedAmountAdmin(DecisionAdmin):
+    list_display = [
+        "schedule", "school_year_label", "debtor", "amount_euros", "act", "reason", "decided_by",
+    ]  # fmt: skip
+    list_select_related = ["schedule", "debtor", "act"]
+    autocomplete_fields = ["debtor", "act"]
+
+    @display(description="montant voté", ordering="amount")
+    def amount_euros(self, voted):
+        return euros(voted.amount)
+
+
+@admin.register(Adjustment)
+class AdjustmentAdmin(DecisionAdmin):
+    """Once a titre bears it an adjustment no longer changes: another one offsets it."""
+
+    list_display = [
+        "schedule", "school_year_label", "debtor", "label", "amount_euros", "reason", "decided_by",
+    ]  # fmt: skip
+    list_select_related = ["schedule", "debtor"]
+    autocomplete_fields = ["debtor"]
+
+    @display(description="montant", ordering="amount")
+    def amount_euros(self, adjustment):
+        return euros(adjustment.amount)
+
+    def has_change_permission(self, request, obj=None):
+        return super().has_change_permission(request, obj) and not (obj and is_billed(obj))
+
+    def has_delete_permission(self, request, obj=None):
+        return super().has_delete_permission(request, obj) and not (obj and is_billed(obj))
+
+    def get_actions(self, request):
+        """Delete one at a time: each is looked at."""
+        return {
+            name: act for name, act in super().get_actions(request).items() if name != "delete_selected"
+        }
+
+
+@admin.register(CallRules)
+class CallRulesAdmin(ScopedAdmin):
+    list_display = ["schedule", "after_year_end", "needs_statement", "small_amounts"]
+    list_select_related = ["schedule"]
+
+    def get_readonly_fields(self, request, obj=None):
+        return ["schedule"] if obj else []
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def save_model(self, request, obj, form, change):
+        super().save_model(request, obj, form, change)
+        told = [f"{form.fields[name].label} : {_told(obj, name)}" for name in form.changed_data]
+        record(
+            actor=request.user.get_username(),
+            action="call-rules",
+            target=obj,
+            summary=f"{obj} : {' ; '.join(told) or 'inchangé'}"[:300],
+        )
+
+
 @admin.register(Exclusion)
 class ExclusionAdmin(DecisionAdmin):
     list_display = ["schedule", "school_year_label", "school", "reason", "decided_by"]
@@ -76,6 +150,27 @@ class AcceptanceAdmin(DecisionAdmin):
     list_display = ["schedule", "school_year_label", "code", "debtor", "school", "reason", "decided_by"]
     list_select_related = ["schedule", "debtor", "school"]
     autocomplete_fields = ["debtor", "school"]
+
+
+def is_billed(adjustment: Adjustment) -> bool:
+    """Tell whether a titre in force bears this adjustment."""
+    annulled = Titre.objects.filter(kind=Titre.Kind.ANNULATION).values("original")
+    lines = TitreLine.objects.filter(
+        charge=ADJUSTMENT,
+        charge_label=adjustment.label,
+        titre__debtor=adjustment.debtor_id,
+        titre__campaign__schedule=adjustment.schedule_id,
+        titre__campaign__school_year=adjustment.school_year,
+    )
+    return lines.exclude(titre__in=annulled).exists()
+
+
+def _told(rules: CallRules, name: str) -> str:
+    """Return a rule as the journal tells it."""
+    value = getattr(rules, name)
+    if isinstance(value, bool):
+        return "oui" if value else "non"
+    return str(getattr(rules, f"get_{name}_display", lambda: value)())
 
 
 admin.site.unregister(Issuer)

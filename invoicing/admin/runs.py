@@ -5,22 +5,29 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from unfold.decorators import action, display
 
+from entsvc.downloads import as_attachment
 from entsvc.french import euros, plural
 from entsvc.journal import record
 from entsvc.staff import ConfirmedAction, ReadOnlyInline
-from invoicing.calculation import SupplementaryRefused, compute_run
+from invoicing.calculation import SupplementaryRefused, compute_run, open_supplement
 from invoicing.drift import shown_drifts
+from invoicing.exports.unbilled import write_unbilled
 from invoicing.exports.yearly_call import write_yearly_call
-from invoicing.forms import IssueForm
+from invoicing.forms import IssueForm, SupplementForm, UnbilledForm
 from invoicing.issuing import issue
-from invoicing.models import Anomaly, Call, CallLine, Campaign, Run
+from invoicing.list_changes import shown_list_changes
+from invoicing.models import Anomaly, Call, CallLine, Campaign, Run, Titre
 from invoicing.numbering import IssueRefused
 from invoicing.rendering import render_missing
-from members.access import ScopedAdmin, ScopedReadOnlyAdmin
+from invoicing.supplements import TO_REDUCE
+from invoicing.unbilled import unbilled
+from members.access import ScopedAdmin, ScopedReadOnlyAdmin, visible
+from members.models import Issuer
 from tariffs.adoption import NotAdopted
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -28,17 +35,23 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 @admin.register(Campaign)
 class CampaignAdmin(ConfirmedAction, ScopedAdmin):
-    list_display = ["__str__", "school_year_label", "rank"]
+    list_display = ["__str__", "school_year_label", "rank", "reason"]
     list_filter = ["schedule", "school_year"]
     list_select_related = ["schedule"]
     fields = ["schedule", "school_year"]
-    actions_detail = ["compute"]
+    actions_detail = ["compute", "supplement"]
+    actions_list = ["export_unbilled"]
     change_form_outer_after_template = "admin/invoicing/drifts.html"
 
     def render_change_form(self, request, context, *args, obj=None, **kwargs):
         shown, more = shown_drifts(obj.schedule, obj.school_year) if obj else ([], 0)
+        lists, more_lists = shown_list_changes(obj.schedule, obj.school_year) if obj else ([], 0)
         context |= {"drifts": shown, "more_drifts": more}
+        context |= {"list_changes": lists, "more_list_changes": more_lists}
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+
+    def get_fields(self, request, obj=None):
+        return [*self.fields, "rank", "reason"] if obj else self.fields
 
     def has_add_permission(self, request):
         return request.user.has_perm("invoicing.compute_run")
@@ -74,6 +87,67 @@ class CampaignAdmin(ConfirmedAction, ScopedAdmin):
         messages.success(request, f"{run} : {euros(run.total)}.")
         return redirect("admin:invoicing_run_change", run.pk)
 
+    @action(description="Campagne complémentaire", permissions=["compute"], icon="playlist_add")
+    def supplement(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        campaign = self.visible_or_404(request, object_id)
+        form = SupplementForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            actor = request.user.get_username()
+            try:
+                run = open_supplement(campaign=campaign, actor=actor, **form.cleaned_data)
+            except (NotAdopted, SupplementaryRefused) as error:
+                form.add_error(None, str(error))
+            else:
+                messages.success(request, f"{run} : {euros(run.total)} à appeler en plus.")
+                return redirect("admin:invoicing_run_change", run.pk)
+        facts = [
+            f"Tout {campaign.schedule.code} {campaign.school_year_label} est recalculé avec les données "
+            "d'aujourd'hui, puis comparé à ce qui est déjà appelé de chaque payeur.",
+            "Seul ce qui manque sera appelé ; ce qui est de trop sera signalé, à réduire sur son titre.",
+        ]
+        return self.confirm(
+            request,
+            "Ouvrir une campagne complémentaire",
+            campaign,
+            form=form,
+            facts=facts,
+            button="Ouvrir et calculer",
+        )
+
+    def has_export_permission(self, request, object_id=None):
+        return request.user.has_perm("invoicing.view_run")
+
+    @action(description="Produits à rattacher (XLSX)", permissions=["export"], icon="event_available")
+    def export_unbilled(self, request: HttpRequest) -> HttpResponse:
+        issuers = visible(Issuer.objects.order_by("code"), request.user)
+        form = UnbilledForm(request.POST or None, issuers=issuers)
+        if request.method == "POST" and form.is_valid():
+            issuer, exercice = form.cleaned_data["issuer"], form.cleaned_data["exercice"]
+            name = f"produits-a-rattacher-{issuer.code}-{exercice}.xlsx"
+            record(
+                actor=request.user.get_username(),
+                action="export",
+                target=issuer,
+                summary=f"Produits à rattacher de {issuer.code}, exercice {exercice} : {name}",
+            )
+            rows = unbilled(issuer, exercice)
+            return as_attachment(write_unbilled(rows, issuer=issuer.name, exercice=exercice), name, XLSX)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Produits à rattacher",
+            "opts": self.model._meta,
+            "back": reverse("admin:invoicing_campaign_changelist"),
+            "form": form,
+            "facts": [
+                "Ce qui reste à appeler au 31 décembre, par barème, année scolaire et payeur, avec ses "
+                "bases : service fait ou commencé, et pas encore de titre de cet exercice.",
+                "Tout est calculé avec les données d'aujourd'hui.",
+            ],
+            "warnings": [],
+            "button": "Télécharger",
+        }
+        return TemplateResponse(request, "admin/entsvc/confirm.html", context)
+
 
 class AnomalyWeight:
     """What an anomaly does, in a word."""
@@ -90,6 +164,29 @@ class AnomalyInline(AnomalyWeight, ReadOnlyInline):
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("call")
+
+
+class TitresToReduce:
+    """Where the réductions that a supplementary run asks for are made."""
+
+    @display(description="titres à réduire")
+    def titres_to_reduce(self, call):
+        asked = call.anomalies.filter(code=TO_REDUCE).order_by("pk").first()
+        if asked is None:
+            return "—"
+        campaign = call.run.campaign
+        titres = Titre.objects.filter(
+            kind=Titre.Kind.TITRE,
+            debtor=call.debtor_id,
+            campaign__schedule=campaign.schedule_id,
+            campaign__school_year=campaign.school_year,
+        )
+        links = [
+            (reverse("admin:invoicing_titre_change", args=[titre.pk]), titre.reference)
+            for titre in titres.defer("payload").order_by("number")
+            if titre.reference in asked.message
+        ]
+        return format_html_join(", ", '<a class="underline" href="{}">{}</a>', links) or "—"
 
 
 class RunCallInline(ReadOnlyInline):
@@ -242,13 +339,13 @@ class CallAnomalyInline(AnomalyWeight, ReadOnlyInline):
 
 
 @admin.register(Call)
-class CallAdmin(ScopedReadOnlyAdmin):
+class CallAdmin(TitresToReduce, ScopedReadOnlyAdmin):
     list_display = ["name", "siret", "total_euros", "is_blocked", "run"]
     list_filter = ["run__campaign"]
     linked_lookups = ["run__id__exact"]
     list_select_related = ["run__campaign__schedule"]
     search_fields = ["name", "siret", "lines__uai", "lines__school"]
-    fields = ["run", "debtor", "siret", "name", "total_euros"]
+    fields = ["run", "debtor", "siret", "name", "total_euros", "titres_to_reduce"]
     readonly_fields = fields
     inlines = [CallLineInline, CallAnomalyInline]
 

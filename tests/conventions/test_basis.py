@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -144,7 +145,9 @@ def test_a_stored_run_replays_to_the_cent():
     run.refresh_from_db()
 
     assert fingerprint(run.basis) == run.basis_sha256
-    assert from_json(run.basis) == read_basis(schedule, 2024)
+    restored, read = from_json(run.basis), read_basis(schedule, 2024)
+    assert replace(restored, facts=read.facts) == read
+    assert read.facts.items() <= restored.facts.items()
     replayed = recompute(run)
     assert [(r.member.siret, r.total) for r in replayed] == [
         (call.siret, call.total) for call in run.calls.order_by("siret")

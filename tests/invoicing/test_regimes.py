@@ -11,7 +11,7 @@ from entsvc.importing import run_import
 from entsvc.templatetags.french import by_charge
 from invoicing.calculation import SupplementaryRefused, compute_run, recompute
 from invoicing.issuing import issue
-from invoicing.models import Acceptance, DecidedDeduction, Exclusion, YearPool
+from invoicing.models import Acceptance, CallRules, DecidedDeduction, Exclusion, YearPool
 from invoicing.payload import printed_line
 from invoicing.regimes import load_regimes
 from members import counts
@@ -135,6 +135,7 @@ def test_example_b_a_pool_shared_to_the_cent(bring):
         amount=Decimal("6500.00"),
         reason="État des dépenses",
     )
+    CallRules.objects.filter(schedule__code="SOMME-1D").update(needs_statement=False)
     run = compute("SOMME-1D", 2020)
     assert totals(run) == {A: Decimal("2090.03"), B: Decimal("3483.39"), C: Decimal("926.58")}
     assert not run.anomalies.exists()
@@ -349,6 +350,7 @@ def test_two_deductions_and_a_pool_are_printed_apart_with_what_proves_them(bring
             reason=f"Décision {label}",
             **common,
         )
+    CallRules.objects.filter(schedule__code="SOMME-1D").update(needs_statement=False)
     run = compute("SOMME-1D", 2020)
     signatory = Signatory.objects.get(issuer__code="SOMME")
     [titre] = issue(run=run, on=date(2021, 10, 4), signatory=signatory, actor="test").titres

@@ -183,7 +183,7 @@ def test_deductions_stop_at_zero_and_say_what_is_left():
     assert result.total == 0
     assert [str(a.amount) for a in result.lines if a.charge == DEDUCTION] == ["-40.00", "-5.00"]
     assert codes(result) == ["deduction_above_call"] * 2
-    assert not result.blocked
+    assert result.blocked
     words = [spoken(anomaly.message) for anomaly in result.anomalies]
     assert "5,00 €" in words[0]
     assert "7,00 €" in words[1]

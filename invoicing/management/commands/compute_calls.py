@@ -8,7 +8,7 @@ from entsvc import school_year
 from entsvc.commands import JsonCommand, school_year_argument
 from entsvc.french import euros, plural
 from entsvc.journal import command_actor
-from invoicing.calculation import compute_run
+from invoicing.calculation import SupplementaryRefused, compute_run
 from invoicing.models import Anomaly, Call, CallLine, Run
 from tariffs.adoption import NotAdopted
 from tariffs.models import Schedule
@@ -30,19 +30,37 @@ class Command(JsonCommand):
             metavar="AAAA-AAAA",
             help="Année scolaire.",
         )
+        parser.add_argument(
+            "--rank",
+            type=int,
+            default=1,
+            metavar="N",
+            help="1 par défaut ; au-delà, une campagne complémentaire, qui n'appelle que la différence.",
+        )
+        parser.add_argument(
+            "--reason", default="", help="Motif, pour ouvrir une campagne complémentaire."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Compute and report."""
         as_json = options["json"]
         try:
             schedule = Schedule.objects.get(code=options["schedule"])
-            run = compute_run(schedule=schedule, year=options["school_year"], actor=command_actor())
+            run = compute_run(
+                schedule=schedule,
+                year=options["school_year"],
+                rank=options["rank"],
+                reason=options["reason"],
+                actor=command_actor(),
+            )
         except Schedule.DoesNotExist:
             known = ", ".join(Schedule.objects.order_by("code").values_list("code", flat=True))
             message = f"Barème inconnu : {options['schedule']}. Barèmes : {known or 'aucun'}."
             self.fail(_failure(options, "unknown_schedule", message), message, as_json=as_json)
         except NotAdopted as error:
             self.fail(_failure(options, "not_adopted", str(error)), str(error), as_json=as_json)
+        except SupplementaryRefused as error:
+            self.fail(_failure(options, "supplement_refused", str(error)), str(error), as_json=as_json)
         self.answer(run_document(run), _words(run), as_json=as_json)
 
 
