@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
@@ -10,6 +11,11 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 LONGEST_COUNT = 9  # digits: what an integer column of every database holds
 # What a spreadsheet leaves of a long number: 2,17003E+13.
 ROUNDED = re.compile(r"[0-9]+([.,][0-9]+)?E\+?[0-9]+", re.IGNORECASE)
+# Nine figures before the decimal sign, what a titre may ask; spaces part thousands or say nothing.
+_WHOLE_EUROS = r"[+-]?\s?(?:[0-9]{1,9}|[0-9]{1,3}(?:\s[0-9]{3}){1,2})"
+EUROS = re.compile(rf"{_WHOLE_EUROS}(?:[.,][0-9]{{1,2}})?\s?€?")
+# 1.350 is a thousand and more to one writer, one and a bit to another.
+TOO_MANY_DECIMALS = re.compile(rf"{_WHOLE_EUROS}[.,][0-9]{{3,}}\s?€?")
 YES = {"1", "oui", "o", "vrai", "true", "x"}
 NO = {"", "0", "non", "n", "faux", "false"}
 # What a spreadsheet would take for the start of a formula.
@@ -73,6 +79,22 @@ def parse_count(column: str, text: str) -> int | None:
     if not text.isascii() or not text.isdigit():
         raise RowError(column, text, "Nombre entier attendu.")
     return int(text)
+
+
+def read_euros(text: str) -> Decimal:
+    """Read 1 234,56 or -1234.5 or 45,00 €, to the cent; raise ValueError for anything else.
+
+    A number of a spreadsheet comes without useless zeros: three decimals were typed as text.
+    """
+    plain = text.strip().replace("\N{MINUS SIGN}", "-")
+    if TOO_MANY_DECIMALS.fullmatch(plain):
+        raise ValueError(
+            "Trois décimales ou plus, ou un signe entre les milliers : écrivez 1350,00 ou 1 350,00 pour "
+            "mille trois cent cinquante euros, 1,35 pour un euro et 35 centimes."
+        )
+    if not EUROS.fullmatch(plain):
+        raise ValueError("Montant attendu en euros, au centime, comme 1 234,56.")
+    return Decimal("".join(plain.split()).removesuffix("€").replace(",", ".")).quantize(Decimal("0.01"))
 
 
 def parse_flag(column: str, text: str) -> bool:

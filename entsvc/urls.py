@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("admin/", include("conventions.urls")),
+    path("admin/", include("invoicing.urls")),
     path("admin/", admin.site.urls),
     path("espace/", include("members.portal.urls")),
     path("espace/", include("conventions.portal.urls")),

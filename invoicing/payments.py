@@ -1,5 +1,6 @@
 """What has been paid of a titre and what remains, and the only ways to record it."""
 
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -76,10 +77,17 @@ def in_words(found: Standing) -> str:
 
 @transaction.atomic
 def record_payment(
-    *, titre: Titre, amount: Decimal, received_on: date, reference: str, actor: str
+    *,
+    titre: Titre,
+    amount: Decimal,
+    received_on: date,
+    reference: str,
+    actor: str,
+    source: uuid.UUID | None = None,
 ) -> Payment:
     """Add what the accountant received for a titre; more than is due is kept, and shown as such.
 
+    `source` is the key of the import that brought the accountant's file, if one did.
     Raises PaymentRefused for a correction of another titre, a day to come, or a reference that this
     titre already bears: the same click twice.
     """
@@ -102,34 +110,56 @@ def record_payment(
             "annulez-le d'abord s'il est faux."
         )
     payment = Payment.objects.create(
-        titre=titre, amount=amount, received_on=received_on, reference=reference, recorded_by=actor
+        titre=titre,
+        amount=amount,
+        received_on=received_on,
+        reference=reference,
+        recorded_by=actor,
+        source_id=source,
     )
     _journal(payment, titre, "payment", f"encaissement de {euros(amount)} ({reference})")
     return payment
 
 
 @transaction.atomic
-def cancel_payment(*, payment: Payment, reason: str, actor: str) -> Payment:
-    """Cancel a whole payment recorded by mistake or sent back by the bank, from today.
+def cancel_payment(
+    *,
+    payment: Payment,
+    reason: str,
+    actor: str,
+    on: date | None = None,
+    source: uuid.UUID | None = None,
+) -> Payment:
+    """Cancel a whole payment recorded by mistake or sent back by the bank, from a day or from today.
 
-    Raises PaymentRefused where it is a cancellation, or is cancelled already.
+    Raises PaymentRefused where it is a cancellation, is cancelled already, or for a day before the
+    payment or to come.
     """
+    today = timezone.localdate()
+    on = on or today
     titre = Titre.objects.select_for_update(of=("self",)).get(pk=payment.titre_id)
     reason = " ".join(reason.split())
     if payment.kind != Payment.Kind.RECEIPT:
         raise PaymentRefused("Une annulation ne s'annule pas : saisissez de nouveau l'encaissement.")
     if not reason:
         raise PaymentRefused("Donnez le motif de l'annulation.")
+    if on > today:
+        raise PaymentRefused("Cette date est à venir : donnez le jour de l'annulation.")
+    if on < payment.received_on:
+        raise PaymentRefused(
+            f"Cet encaissement est du {short_date(payment.received_on)} : il ne s'annule pas avant."
+        )
     try:
         with transaction.atomic():
             cancellation = Payment.objects.create(
                 titre=titre,
                 kind=Payment.Kind.CANCELLATION,
                 amount=payment.amount,
-                received_on=timezone.localdate(),
+                received_on=on,
                 reference=reason,
                 cancels=payment,
                 recorded_by=actor,
+                source_id=source,
             )
     except IntegrityError as error:
         raise PaymentRefused("Cet encaissement est déjà annulé.") from error
@@ -144,5 +174,10 @@ def _journal(payment: Payment, titre: Titre, action: str, told: str) -> None:
         action=action,
         target=titre,
         summary=f"{titre.reference} : {told}",
-        data={"payment": str(payment.pk), "amount": str(payment.amount)},
+        data={
+            "payment": str(payment.pk),
+            "amount": str(payment.amount),
+            "received_on": payment.received_on.isoformat(),
+            "reference": payment.reference,
+        },
     )

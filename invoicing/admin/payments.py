@@ -21,8 +21,8 @@ class PaymentAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
     search_fields = ["titre__reference", "titre__debtor_name", "reference"]
     ordering = ["-recorded_at", "pk"]
     fields = [
-        "titre", "kind", "received_on", "amount_euros", "reference", "cancels", "recorded_by",
-        "recorded_at",
+        "titre", "kind", "received_on", "amount_euros", "reference", "cancels", "source",
+        "recorded_by", "recorded_at",
     ]  # fmt: skip
     readonly_fields = fields
     actions_detail = ["cancel"]

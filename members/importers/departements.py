@@ -77,7 +77,7 @@ IMPORTER = register(
         key=lambda record: record.code,
         key_column="code_departement",
         apply=apply,
-        permissions=("members.add_member", "members.change_member"),
+        permissions=("members.add_member", "members.change_member", "members.add_membership"),
     )
 )
 

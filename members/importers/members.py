@@ -122,7 +122,7 @@ IMPORTER = register(
         key=lambda record: record.key,
         key_column="siret",
         apply=apply,
-        permissions=("members.add_member", "members.change_member"),
+        permissions=("members.add_member", "members.change_member", "members.add_membership"),
     )
 )
 

@@ -310,11 +310,10 @@ def test_a_wrong_option_is_told_beside_its_field(gestionnaire, optional):
 # Who may do what.
 
 
-@pytest.mark.parametrize("role", ["finances", "lecture"])
-def test_readers_see_the_history_and_import_nothing(client, gestionnaire, role):
+def test_readers_see_the_history_and_import_nothing(client, gestionnaire):
     imported(client, f"{ONE};Un;commune", "x;Deux;commune")
     waiting = send(client, f"{TWO};Deux;commune").url
-    client.force_login(account(role))
+    client.force_login(account("lecture"))
     record = ImportRecord.objects.get()
     for page in ("change", "refused", "file"):
         assert client.get(url(page, record.pk)).status_code == 200
@@ -325,6 +324,18 @@ def test_readers_see_the_history_and_import_nothing(client, gestionnaire, role):
     assert client.post(waiting + "abandon/").status_code == 403
     assert send(client, f"{TWO};Deux;commune").status_code == 403
     assert Upload.objects.count() == 1
+
+
+def test_finances_import_what_the_accountant_sends_and_nothing_else(client, gestionnaire):
+    waiting = send(client, f"{TWO};Deux;commune").url
+    client.force_login(account("finances"))
+    offered = {importer.name for importer in client.get(url("send")).context["importers"]}
+    assert "numeros-comptable" in offered
+    assert not offered & {"membres", "annuaire", "conventions", "effectifs"}
+    assert client.get(url("try", *MEMBERS)).status_code == 403
+    assert send(client, f"{TWO};Deux;commune").status_code == 403
+    assert client.post(waiting).url == url("changelist")
+    assert not ImportRecord.objects.exists()
 
 
 def test_an_account_without_any_right_opens_nothing(client, gestionnaire):
@@ -341,9 +352,15 @@ def test_nobody_imports_without_signing_in(client):
         assert client.post(page).url.startswith(reverse("admin:login"))
 
 
-def test_a_gestionnaire_may_import_every_kind_of_file(gestionnaire):
-    offered = [importer.name for importer in gestionnaire.get(url("send")).context["importers"]]
-    assert sorted(offered) == sorted(IMPORTERS)
+def test_a_gestionnaire_may_import_every_kind_of_file_but_those_of_the_accountant(gestionnaire):
+    offered = {importer.name for importer in gestionnaire.get(url("send")).context["importers"]}
+    finances = {
+        name
+        for name, importer in IMPORTERS.items()
+        if all(permission.startswith("invoicing.") for permission in importer.permissions)
+    }
+    assert offered == IMPORTERS.keys() - finances
+    assert "numeros-comptable" in finances
 
 
 def test_an_account_imports_only_what_it_may_write(gestionnaire, monkeypatch):
@@ -404,8 +421,9 @@ def test_an_account_reads_nothing_of_the_issuers_of_others(client, gestionnaire,
     assert "AUTRE" in str(cells(client.get(url("flagged", record.pk))))
 
 
-def test_the_history_of_agreements_is_not_shared():
-    assert [i.name for i in IMPORTERS.values() if not i.shared] == ["conventions"]
+def test_the_history_of_agreements_and_of_titres_is_not_shared():
+    alone = {importer.name for importer in IMPORTERS.values() if not importer.shared}
+    assert alone == {"conventions", "numeros-comptable", "encaissements"}
 
 
 def test_an_import_is_limited_to_the_issuers_of_the_account(gestionnaire, optional, monkeypatch):

@@ -1,0 +1,254 @@
+"""What remains to collect at a day: what was issued, corrected and paid by then, and nothing since.
+
+Aged by the days since the titre was due. Where the words of a titre make no day (30 days after it is
+posted on Chorus Pro, which this system is not told) its due date is approximate, and said to be so.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import ExpressionWrapper, F, OuterRef, Q, Subquery, Sum, TextChoices, Value
+from django.db.models.functions import Coalesce
+
+from entsvc.fields import MoneyField
+from invoicing.deadlines import deadline
+from invoicing.models import MandatRequest, Payment, Titre, TitreEvent
+from invoicing.payments import ZERO, remaining
+from invoicing.prescription import Limit, Limits
+from members.models import Issuer
+
+APPROXIMATE_DAYS = 30
+
+
+class Age(TextChoices):
+    """How long a titre has been due."""
+
+    NOT_DUE = "non-echu", "Non échu"
+    TO_30 = "30", "0 à 30 jours"
+    TO_60 = "60", "31 à 60 jours"
+    TO_90 = "90", "61 à 90 jours"
+    BEYOND = "plus", "Plus de 90 jours"
+
+
+UP_TO = ((30, Age.TO_30), (60, Age.TO_60), (90, Age.TO_90))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A titre at a day, in euros: its amount, what corrected it and what was received by then.
+
+    `asked_by_mandat`: what mandats were asked to offset; it changes nothing to what is due.
+    `is_project`: it went out under our provisional reference, the accountant's number is still awaited.
+    """
+
+    key: Any
+    reference: str
+    external_reference: str
+    debtor_name: str
+    siret: str
+    subject: str
+    school_year: int
+    issued_on: date
+    due_on: date
+    is_approximate: bool
+    total: Decimal
+    corrected: Decimal
+    received: Decimal
+    asked_by_mandat: Decimal
+    rejected: bool
+    is_project: bool
+    limit: Limit
+
+    @property
+    def due(self) -> Decimal:
+        """Return the euros asked once corrected."""
+        return self.total - self.corrected
+
+    @property
+    def remaining(self) -> Decimal:
+        """Return the euros left to pay, never less than nothing."""
+        return remaining(self.due, self.received)
+
+    @property
+    def overpaid(self) -> Decimal:
+        """Return the euros received beyond what is due."""
+        return max(self.received - self.due, ZERO)
+
+    @property
+    def to_claim(self) -> Decimal:
+        """Return the euros to ask the debtor for: what is left to pay, less what mandats will offset."""
+        return max(self.remaining - self.asked_by_mandat, ZERO)
+
+    def days_late(self, on: date) -> int:
+        """Return the days since it was due, negative before."""
+        return (on - self.due_on).days
+
+    def age(self, on: date) -> Age:
+        """Return how long it has been due."""
+        return age_of(self.days_late(on))
+
+
+_SUMMED = ("total", "corrected", "received", "remaining", "overpaid", "asked_by_mandat")
+
+
+@dataclass
+class Sums:
+    """Euros added up; `ages` part what remains."""
+
+    name: str = ""
+    siret: str = ""
+    titres: int = 0
+    total: Decimal = ZERO
+    corrected: Decimal = ZERO
+    received: Decimal = ZERO
+    remaining: Decimal = ZERO
+    overpaid: Decimal = ZERO
+    asked_by_mandat: Decimal = ZERO
+    ages: dict[Age, Decimal] = field(default_factory=lambda: dict.fromkeys(Age, ZERO))
+
+    def add(self, standing: Standing, on: date) -> None:
+        """Add a titre."""
+        self.titres += 1
+        for name in _SUMMED:
+            setattr(self, name, getattr(self, name) + getattr(standing, name))
+        self.ages[standing.age(on)] += standing.remaining
+
+    @property
+    def by_age(self) -> list[Decimal]:
+        """Return what remains of each age, in their order."""
+        return [self.ages[age] for age in Age]
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What remains to collect at a day: the titres on which something is left, or paid in excess."""
+
+    on: date
+    standings: Sequence[Standing]
+
+    @property
+    def sums(self) -> Sums:
+        """Return the sums of all of them."""
+        return summed(self.standings, self.on)
+
+    @property
+    def debtors(self) -> list[Sums]:
+        """Return the sums of each debtor, those who owe most first."""
+        found: dict[str, list[Standing]] = {}
+        for standing in self.standings:
+            found.setdefault(standing.siret, []).append(standing)
+        rows = [summed(group, self.on) for group in found.values()]
+        return sorted(rows, key=lambda row: (-row.remaining, row.name, row.siret))
+
+    @property
+    def warned(self) -> list[Standing]:
+        """Return the titres whose collection is prescribed, or will be within a year."""
+        late = [s for s in self.standings if s.remaining and s.limit.warning(self.on)]
+        return sorted(late, key=lambda s: (s.limit.until or date.max, s.reference))
+
+
+def age_of(days: int) -> Age:
+    """Return the age of a titre due since some days: due today, it is not late yet."""
+    if days <= 0:
+        return Age.NOT_DUE
+    return next((age for most, age in UP_TO if days <= most), Age.BEYOND)
+
+
+def due_date(issued_on: date, due_text: str) -> tuple[date, bool]:
+    """Return the day on which a titre is due, and whether it is approximate.
+
+    That of its own words, else 30 days after its issue: the day it was posted on Chorus Pro is unknown.
+    """
+    day = deadline(issued_on, due_text).day
+    return (day, False) if day else (issued_on + timedelta(days=APPROXIMATE_DAYS), True)
+
+
+def summed(standings: Iterable[Standing], on: date) -> Sums:
+    """Add titres up, under the debtor of the latest."""
+    sums = Sums()
+    latest = date.min
+    for standing in standings:
+        sums.add(standing, on)
+        if standing.issued_on >= latest:
+            latest, sums.name, sums.siret = standing.issued_on, standing.debtor_name, standing.siret
+    return sums
+
+
+def balance_at(issuer: Issuer, on: date) -> Balance:
+    """Return what remains of an issuer's titres at a day, in two queries."""
+    return Balance(on, [s for s in standings_at(issuer, on) if s.remaining or s.overpaid])
+
+
+def standings_at(issuer: Issuer, on: date, limits: Limits | None = None) -> list[Standing]:
+    """Return every titre that an issuer had issued by a day, as it stood then."""
+    limits = limits or Limits.load()
+    return [_standing(row, issuer, limits) for row in _rows(issuer, on)]
+
+
+def _standing(row: dict[str, Any], issuer: Issuer, limits: Limits) -> Standing:
+    due_on, is_approximate = due_date(row["issued_on"], row["due_text"] or "")
+    answer, answered_on = row["answer"], row["answered_on"]
+    taken_on = answered_on if answer == TitreEvent.Kind.TAKEN else None
+    return Standing(
+        key=row["pk"],
+        due_on=due_on,
+        is_approximate=is_approximate,
+        school_year=row["campaign__school_year"],
+        rejected=answer == TitreEvent.Kind.REJECTED,
+        is_project=bool(row["is_external"]) and not row["external_reference"],
+        limit=limits.to_collect(issuer, row["issued_on"], taken_on, row["debtor__kind"]),
+        **{name: row[name] for name in _COPIED},
+    )
+
+
+_COPIED = (
+    "reference", "external_reference", "debtor_name", "siret", "subject", "issued_on", "total",
+    "corrected", "received", "asked_by_mandat",
+)  # fmt: skip
+_NOTHING = Value(ZERO, output_field=MoneyField())
+
+
+def _rows(issuer: Issuer, on: date) -> Any:
+    answers = TitreEvent.objects.filter(titre=OuterRef("pk"), on__lte=on).order_by("-pk")
+    return (
+        Titre.objects.filter(issuer=issuer, kind=Titre.Kind.TITRE, issued_on__lte=on)
+        .annotate(
+            corrected=_corrected(on),
+            received=_received(on),
+            asked_by_mandat=_asked_by_mandat(on),
+            answer=Subquery(answers.values("kind")[:1]),
+            answered_on=Subquery(answers.values("on")[:1]),
+            due_text=F("payload__document__due_text"),
+            is_external=F("payload__document__external"),
+        )
+        .order_by("debtor_name", "issued_on", "reference")
+        .values(
+            "pk", "campaign__school_year", "debtor__kind", "answer", "answered_on", "due_text",
+            "is_external", *_COPIED,
+        )
+        .iterator()
+    )  # fmt: skip
+
+
+def _corrected(on: date) -> Coalesce:
+    rows = Titre.objects.filter(original=OuterRef("pk"), issued_on__lte=on).order_by()
+    return Coalesce(Subquery(rows.values("original").annotate(sum=Sum("total")).values("sum")), _NOTHING)
+
+
+def _asked_by_mandat(on: date) -> Coalesce:
+    rows = MandatRequest.objects.filter(titre=OuterRef("pk"), requested_on__lte=on).order_by()
+    return Coalesce(Subquery(rows.values("titre").annotate(sum=Sum("amount")).values("sum")), _NOTHING)
+
+
+def _received(on: date) -> Coalesce:
+    kinds = Payment.Kind
+    rows = Payment.objects.filter(titre=OuterRef("pk"), received_on__lte=on).order_by().values("titre")
+    net = ExpressionWrapper(
+        Coalesce(Sum("amount", filter=Q(kind=kinds.RECEIPT)), _NOTHING)
+        - Coalesce(Sum("amount", filter=Q(kind=kinds.CANCELLATION)), _NOTHING),
+        output_field=MoneyField(),
+    )
+    return Coalesce(Subquery(rows.annotate(net=net).values("net")), _NOTHING)
