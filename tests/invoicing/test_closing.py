@@ -1,0 +1,330 @@
+"""An exercice is closed with the proof of its series, and takes no number any more."""
+
+import json
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from django.core.files.storage import default_storage
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, transaction
+from django.urls import reverse
+
+from entsvc import chain
+from entsvc.canonical import fingerprint
+from entsvc.models import JournalEntry
+from invoicing.bordereaux import send, sign
+from invoicing.closing import ClosingRefused, close_exercice, look_ahead
+from invoicing.corrections import MandatNeeded, correct
+from invoicing.models import Bordereau, ClosedExercice, Counter, Series, Titre
+from invoicing.numbering import IssueRefused
+from invoicing.payments import record_payment
+from invoicing.rendering import render_missing
+from invoicing.roles import create_groups
+from invoicing.verification import verify
+from tests.factories import IssuerFactory
+from tests.invoicing.test_admin import account
+from tests.invoicing.test_verification import damaged, execute, rewrite, settle
+from tests.invoicing.world import ISSUED_ON, a_world
+
+EXERCICE = ISSUED_ON.year
+
+
+@pytest.fixture
+def ledger(db, blank_pdf):
+    """Three titres of 45, 90 and 135 €, drawn, their bordereau signed and sent, one of them paid."""
+    world = a_world()
+    world.issue()
+    list(render_missing(Titre.objects.order_by("pk")))
+    bordereau = Bordereau.objects.get()
+    sign(bordereau=bordereau, signatory=world.signatory, on=ISSUED_ON, actor="essai")
+    send(bordereau=bordereau, on=ISSUED_ON, actor="essai")
+    record_payment(
+        titre=Titre.objects.get(number=3),
+        amount=Decimal("135.00"),
+        received_on=date(2025, 4, 1),
+        reference="P1",
+        actor="essai",
+    )
+    chain.link_pending()
+    settle()
+    return world
+
+
+@pytest.fixture
+def today(monkeypatch):
+    """Set the day on which the exercice is closed."""
+
+    def set_to(day):
+        monkeypatch.setattr("invoicing.closing.timezone.localdate", lambda: day)
+
+    set_to(date(2026, 3, 1))
+    return set_to
+
+
+def close(world, **changes):
+    return close_exercice(issuer=world.issuer, exercice=EXERCICE, actor="essai", **changes)
+
+
+def test_the_report_proves_the_series_and_what_remains_to_collect(ledger, today):
+    closed = close(ledger)
+    proof = closed.report["proof"]
+    titres = {"series": "titre", "label": "Titres", "count": 3, "first": 1, "last": 3, "total": "270.00"}
+    assert proof["series"][0] == titres
+    assert proof["net"] == proof["net_of_bordereaux"] == "270.00"
+    assert proof["documents"]["count"] == 3
+    assert closed.report["collection"] == {
+        "due": "270.00",
+        "paid": "135.00",
+        "remaining": "135.00",
+        "unpaid": 2,
+        "rejected": 0,
+    }
+    assert closed.report["warnings"] == []
+    assert closed.sha256 == fingerprint(closed.report)
+    assert chain.holds(closed.journal_head)
+    entry = JournalEntry.objects.get(action="close-exercice")
+    assert (entry.actor, entry.data) == ("essai", {"sha256": closed.sha256})
+    assert verify().green
+
+
+def test_a_closed_exercice_takes_no_number(ledger, today):
+    close(ledger)
+    ledger.join(1)
+    with pytest.raises(IssueRefused, match="L'exercice 2025 est clos"):
+        ledger.issue()
+    titre = Titre.objects.get(number=1)
+    with pytest.raises(MandatNeeded, match="clos"):
+        correct(
+            titre=titre,
+            kind=Titre.Kind.ANNULATION,
+            reason_code=Titre.Reason.DUPLICATE,
+            reason="Appelé deux fois",
+            on=ISSUED_ON,
+            signatory=ledger.signatory,
+            actor="essai",
+        )
+    assert Titre.objects.count() == 3
+    assert ledger.issue(on=date(2026, 2, 1), exercice=2026).titres
+
+
+def test_the_database_itself_refuses_a_number_in_a_closed_exercice(ledger, today):
+    close(ledger)
+    assert Counter.objects.filter(exercice=EXERCICE).count() == len(Series)
+    for sql in (
+        "UPDATE invoicing_counter SET last_number = last_number + 1",
+        "DELETE FROM invoicing_counter",
+        "UPDATE invoicing_counter SET exercice = 2024",
+        "DELETE FROM invoicing_closedexercice",
+        "UPDATE invoicing_closedexercice SET exercice = 2024",
+    ):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            execute(sql)
+
+
+def test_it_is_closed_once(ledger, today):
+    close(ledger)
+    with pytest.raises(ClosingRefused, match="déjà clos"):
+        close(ledger)
+
+
+@pytest.mark.parametrize("day", [date(2025, 3, 3), date(2025, 12, 31)])
+def test_not_before_the_end_of_its_year(ledger, today, day):
+    today(day)
+    with pytest.raises(ClosingRefused, match="court jusqu'au 31/12/2025"):
+        close(ledger)
+
+
+def test_the_additional_period_only_warns(ledger, today):
+    today(date(2026, 1, 31))
+    assert "La période complémentaire court jusqu'au 31/01/2026" in close(ledger).report["warnings"][0]
+
+
+def test_an_exercice_without_titre_has_nothing_to_close(ledger, today):
+    with pytest.raises(ClosingRefused, match="il n'y a rien à clore"):
+        close_exercice(issuer=ledger.issuer, exercice=2023, actor="essai")
+
+
+def test_a_missing_document_refuses_the_closing(ledger, today):
+    path = Titre.objects.get(number=2).documents.get().document.path
+    default_storage.delete(path)
+    with pytest.raises(ClosingRefused, match="est absent"):
+        close(ledger)
+    assert not ClosedExercice.objects.exists()
+
+
+def test_a_titre_without_its_pdf_refuses_the_closing(ledger, today):
+    ledger.join(1)
+    ledger.issue()
+    with pytest.raises(ClosingRefused, match="son PDF manque"):
+        close(ledger)
+
+
+def test_any_deviation_refuses_the_closing(ledger, today):
+    damaged(lambda: execute("UPDATE invoicing_counter SET last_number = 9 WHERE kind = 'titre'"))
+    with pytest.raises(ClosingRefused, match="le compteur est à 9"):
+        close(ledger)
+
+
+def test_a_bordereau_neither_signed_nor_sent_only_warns(world, blank_pdf, today):
+    world.issue()
+    list(render_missing(Titre.objects.order_by("pk")))
+    assert look_ahead(issuer=world.issuer, exercice=EXERCICE).warnings == [
+        "1\u00a0bordereau sur 1 sans mention signé.",
+        "1\u00a0bordereau sur 1 sans mention envoyé.",
+    ]
+    assert len(close(world).report["warnings"]) == 2
+
+
+def test_what_is_issued_while_it_is_verified_stops_the_closing(ledger, today, monkeypatch):
+    def meanwhile(scope, **options):
+        verdict = verify(scope, **options)
+        ledger.join(1)
+        ledger.issue()
+        return verdict
+
+    monkeypatch.setattr("invoicing.closing.verify", meanwhile)
+    with pytest.raises(ClosingRefused, match="viennent d'être émises"):
+        close(ledger)
+
+
+# --- Afterwards -------------------------------------------------------------------------------
+
+
+def test_a_changed_report_is_named(ledger, today):
+    close(ledger)
+    damaged(
+        lambda: rewrite(ClosedExercice, "report", lambda report: report["collection"].update(paid="0"))
+    )
+    [deviation] = verify().deviations
+    assert "son compte rendu a été modifié" in str(deviation)
+
+
+def test_a_report_that_is_no_longer_true_is_named(ledger, today):
+    close(ledger)
+
+    def less(report):
+        report["proof"]["series"][0]["count"] = 2
+        execute("UPDATE invoicing_closedexercice SET sha256 = %s", [fingerprint(report)])
+
+    damaged(lambda: rewrite(ClosedExercice, "report", less))
+    forged, untrue = map(str, verify().deviations)
+    assert "n'a plus l'empreinte que le journal a gardée" in forged
+    assert "la série « titres » a changé depuis" in untrue
+
+
+def test_a_deleted_closing_is_named(ledger, today):
+    close(ledger)
+    damaged(lambda: execute("DELETE FROM invoicing_closedexercice"))
+    chain.link_pending()
+    [message] = [str(deviation) for deviation in verify().deviations]
+    assert "la clôture de «" in message
+    assert "exercice clos » a disparu" in message
+
+
+def test_a_report_forged_with_its_fingerprint_is_named(ledger, today):
+    closed = close(ledger)
+
+    def forge(report):
+        report["closed_by"] = "autre"
+        execute("UPDATE invoicing_closedexercice SET sha256 = %s", [fingerprint(report)])
+
+    damaged(lambda: rewrite(ClosedExercice, "report", forge, pk=closed.pk))
+    [message] = [str(deviation) for deviation in verify().deviations]
+    assert "n'a plus l'empreinte que le journal a gardée" in message
+
+
+def test_a_series_called_otherwise_is_still_true(ledger, today, monkeypatch):
+    close(ledger)
+    monkeypatch.setattr(Series.TITRE, "_label_", "Titres de recettes")
+    assert Series.TITRE.label == "Titres de recettes"
+    assert verify().green
+
+
+def test_a_journal_cut_and_made_again_is_named(ledger, today):
+    close(ledger)
+
+    def again():
+        execute("DELETE FROM entsvc_journallink")
+        execute("UPDATE entsvc_journalentry SET summary = 'autre' WHERE action = 'payment'")
+        chain.link_pending()
+
+    damaged(again)
+    assert any("le journal d'alors" in str(deviation) for deviation in verify().deviations)
+
+
+def test_payments_after_the_closing_change_nothing_to_its_report(ledger, today):
+    close(ledger)
+    record_payment(
+        titre=Titre.objects.get(number=1),
+        amount=Decimal("45.00"),
+        received_on=date(2026, 2, 1),
+        reference="P2",
+        actor="essai",
+    )
+    assert verify().green
+
+
+# --- Command and pages ------------------------------------------------------------------------
+
+
+def test_the_command_closes_and_says_why_it_cannot(ledger, today, capsys):
+    arguments = ("--issuer", ledger.issuer.code, "--exercice", str(EXERCICE), "--json")
+    call_command("close_exercice", *arguments)
+    document = json.loads(capsys.readouterr().out)
+    assert document["closed"]
+    assert document["sha256"] == ClosedExercice.objects.get().sha256
+    with pytest.raises(CommandError, match="déjà clos"):
+        call_command("close_exercice", *arguments)
+    document = json.loads(capsys.readouterr().out)
+    assert (document["closed"], len(document["errors"])) == (False, 1)
+    with pytest.raises(CommandError, match="Émetteur inconnu"):
+        call_command("close_exercice", "--issuer", "RIEN", "--exercice", "2025")
+
+
+@pytest.fixture
+def finances(client, ledger):
+    create_groups()
+    client.force_login(account("finances", issuers=[ledger.issuer]))
+    return client
+
+
+URL = "admin:invoicing_closedexercice_close"
+
+
+def test_the_page_shows_what_it_freezes_before_it_closes(finances, ledger, today):
+    data = {"issuer": ledger.issuer.pk, "exercice": EXERCICE}
+    assert finances.get(reverse(URL)).status_code == 200
+    page = finances.post(reverse(URL), data)
+    assert "Reste à recouvrer" in page.content.decode()
+    assert not ClosedExercice.objects.exists()
+    seen = page.context["form"].data["seen"]
+    response = finances.post(reverse(URL), {**data, "seen": seen})
+    closed = ClosedExercice.objects.get()
+    assert response.url == reverse("admin:invoicing_closedexercice_change", args=[closed.pk])
+    assert closed.closed_by == "finances"
+    page = finances.get(response.url).content.decode()
+    assert closed.sha256 in page
+    assert closed.report["proof"]["documents"]["sha256"] in page
+    report = finances.get(reverse("admin:invoicing_closedexercice_download_report", args=[closed.pk]))
+    assert report.content.startswith(b"%PDF-")
+
+
+def test_the_page_says_why_it_cannot_close(finances, ledger, today):
+    today(date(2025, 6, 1))
+    page = finances.post(reverse(URL), {"issuer": ledger.issuer.pk, "exercice": EXERCICE})
+    assert "court jusqu&#x27;au 31/12/2025" in page.content.decode()
+
+
+def test_the_page_closes_nothing_of_another_issuer(finances, ledger, today):
+    other = IssuerFactory(code="AUTRE")
+    page = finances.post(reverse(URL), {"issuer": other.pk, "exercice": EXERCICE})
+    assert "issuer" in page.context["form"].errors
+
+
+@pytest.mark.parametrize("role", ["gestionnaire", "lecture"])
+def test_only_finances_close(client, ledger, role):
+    create_groups()
+    client.force_login(account(role, issuers=[ledger.issuer]))
+    assert client.get(reverse("admin:invoicing_closedexercice_changelist")).status_code == 200
+    assert client.get(reverse(URL)).status_code == 403
