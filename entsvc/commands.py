@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import InterfaceError, OperationalError
 
 from entsvc import school_year
 from entsvc.french import integer, plural
@@ -65,6 +66,17 @@ class JsonCommand(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add `--json`."""
         parser.add_argument("--json", action="store_true", help="Résultat en JSON sur la sortie.")
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Say so in words when the database goes away in the middle: nothing is left half done."""
+        try:
+            return super().execute(*args, **options)
+        except (OperationalError, InterfaceError) as error:
+            message = (
+                f"La base de données ne répond plus ou n'est pas prête ({str(error).strip()}). Rien "
+                "n'est gardé à moitié : relancez la même commande, elle reprendra ce qui reste."
+            )
+            self.fail({"error": message}, message, as_json=bool(options.get("json")))
 
     def answer(self, document: dict, words: list[str], *, as_json: bool) -> None:
         """Print the result: JSON on standard output, or words for people."""

@@ -134,6 +134,37 @@ def open_the_series(scratch):
             )
 
 
+def test_two_that_exhaust_a_reserved_range_at_once_never_go_beyond_it(scratch):
+    """25 and 3 titres for 27 numbers: whoever comes second is told how many are left."""
+    open_the_series(scratch)
+    with scratch.connection() as raw:
+        raw.execute(
+            "INSERT INTO invoicing_numberingpolicy "
+            "(issuer_id, budget, exercice, kind, mode, first_number, last_number, reference) "
+            "SELECT id, budget_code, 2025, 'titre', 'reservee', 501, 527, 'courrier' "
+            "FROM members_issuer WHERE code = 'OCC'"
+        )
+    asked = [RUN_1, THREE_COMMUNES]
+    if POSTGRESQL:
+        with scratch.connection() as gate:
+            gate.execute("BEGIN")
+            gate.execute("SELECT id FROM invoicing_counter FOR UPDATE")
+            processes = [start(scratch, run) for run in asked]
+            until(lambda: len(waiting(scratch)) == 2)
+            gate.execute("COMMIT")
+    else:
+        processes = [start(scratch, run) for run in asked]
+    ended = [process.communicate(timeout=120) for process in processes]
+    codes = [process.returncode for process in processes]
+    assert sorted(codes) == [0, 1], ended
+    refusal = json.loads(ended[codes.index(1)][0])["error"]
+    issued = numbers(scratch)
+    assert issued in (list(range(501, 504)), list(range(501, 526)))
+    left, needed = (24, 25) if len(issued) == 3 else (2, 3)
+    assert f"il en reste {left}, il en faut {needed}" in refusal
+    assert counters(scratch) == {"titre": issued[-1], "bordereau": 1}
+
+
 def waiting(scratch):
     """The server processes of this database that wait for a lock."""
     return scratch.rows(
@@ -177,7 +208,7 @@ places = {
     "file": (StoredDocument.objects, "get_or_create", "before"),
     "document": (StoredDocument.objects, "get_or_create", "after"),
     "titre document": (TitreDocument.objects, "create", "after"),
-    "one done": (rendering, "_store", "after"),
+    "one done": (rendering, "keep", "after"),
 }
 holder, name, when = places[sys.argv[1]]
 wrapped = getattr(holder, name)
