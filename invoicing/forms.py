@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
@@ -15,7 +15,7 @@ from unfold.widgets import (
 )
 
 from invoicing.models import Run
-from members.models import Signatory
+from members.models import Issuer, Signatory
 
 
 class IssueForm(forms.Form):
@@ -58,8 +58,40 @@ class IssueForm(forms.Form):
         return {name: value for name, value in self.cleaned_data.items() if name != "older"}
 
 
+class SupplementForm(forms.Form):
+    """Why a supplementary campaign opens."""
+
+    reason = forms.CharField(
+        label="Motif",
+        max_length=300,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="École oubliée, membre tardif, effectifs rectifiés…",
+    )
+
+
+class UnbilledForm(forms.Form):
+    """The issuer and the exercice of which to list what is still to call."""
+
+    issuer = forms.ModelChoiceField(
+        Issuer.objects.none(), label="Émetteur", widget=UnfoldAdminSelectWidget
+    )
+    exercice = forms.IntegerField(
+        label="Au 31 décembre", min_value=2000, max_value=2099, widget=UnfoldAdminIntegerFieldWidget
+    )
+
+    def __init__(self, *args: Any, issuers: QuerySet[Issuer], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["issuer"].queryset = issuers
+        self.fields["issuer"].initial = issuers.first()
+        self.fields["exercice"].initial = timezone.localdate().year
+
+
 class EurosField(forms.DecimalField):
-    """An amount, typed as 1 234,56 or as 1234.56."""
+    """An amount, shown as 1234,56 and typed so, as 1 234,56 or as 1234.56."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """Show the French comma, without the spaces that would be in the way of who corrects it."""
+        return str(value).replace(".", ",") if isinstance(value, Decimal) else value
 
     def to_python(self, value: Any) -> Decimal | None:
         """Read the French comma and spaces."""

@@ -16,13 +16,21 @@ MENU = (
             ("Titres", "receipt_long", "invoicing.titre"),
             ("Bordereaux", "list_alt", "invoicing.bordereau"),
             ("Encaissements", "account_balance_wallet", "invoicing.payment"),
+            ("Encaissements à attribuer", "add_link", "invoicing.pendingreceipt"),
+            ("Relances", "forward_to_inbox", "invoicing.reminder"),
+            ("Demandes de mandat", "outgoing_mail", "invoicing.mandatrequest"),
+            ("Clôtures d'exercice", "lock", "invoicing.closedexercice"),
         ),
     ),
     (
         "Décisions de l'année",
         (
+            ("États des dépenses", "request_page", "invoicing.coststatement"),
             ("Enveloppes à répartir", "savings", "invoicing.yearpool"),
+            ("Subventions", "volunteer_activism", "invoicing.subsidy"),
             ("Déductions", "remove_circle", "invoicing.decideddeduction"),
+            ("Ajustements manuels", "tune", "invoicing.adjustment"),
+            ("Montants votés", "how_to_vote", "invoicing.votedamount"),
             ("Écoles écartées", "block", "invoicing.exclusion"),
             ("Anomalies acceptées", "task_alt", "invoicing.acceptance"),
         ),
@@ -58,7 +66,11 @@ MENU = (
             ("Émetteurs", "account_balance", "members.issuer"),
             ("Signataires", "ink_pen", "members.signatory"),
             ("Comptables", "payments", "members.accountant"),
+            ("Règles d'appel", "rule", "invoicing.callrules"),
+            ("Numérotation des séries", "pin", "invoicing.numberingpolicy"),
             ("Textes légaux", "article", "entsvc.datedtext"),
+            ("Chiffres légaux", "tag", "entsvc.datedfigure"),
+            ("Niveaux de relance", "schedule_send", "invoicing.reminderstep"),
             ("Comptes", "person", "members.user"),
             ("Courriels", "mail", "entsvc.outgoingmail"),
             ("Journal", "menu_book", "entsvc.journalentry"),
@@ -67,6 +79,9 @@ MENU = (
 )
 
 PAGES = {
+    "Appels et titres": (
+        ("Reste à recouvrer", "hourglass_bottom", "collection:balance", "invoicing.view_titre"),
+    ),
     "Conventions et tarifs": (
         ("Ouvertures", "door_open", "conventions:openings", "conventions.view_enrolment"),
         ("Formulaires vierges", "draft", "conventions:blank-papers", "conventions.view_convention"),

@@ -11,8 +11,9 @@ from django.db import transaction
 from conventions.models import Conditions
 from conventions.papers.defaults import load_default_texts
 from entsvc import journal, school_year
-from entsvc.models import DatedText
-from invoicing.roles import create_groups
+from entsvc.models import DatedFigure, DatedText
+from invoicing.models import CallRules, ReminderStep
+from invoicing.roles import add_new_rights, create_groups
 from members.models import Accountant, Act, HeadcountSource, Issuer, Signatory
 from tariffs.models import Adoption, Band, Charge, Schedule, Version
 
@@ -24,11 +25,18 @@ def load_regimes(*, actor: str) -> Counter:
     """Create the groups, sources, texts, issuers and schedules that do not exist yet.
 
     Never touches an existing row: what staff edited stays. A text of a paper that only the project wrote
-    gets a version more when its file changed. Returns how many rows were created, by model.
+    gets a version more when its file changed, and a group of a former release, once, the rights that are
+    new since. Returns how many rows were created, by model.
     """
     created: Counter = Counter(groups=len(create_groups()))
+    for name, rights in add_new_rights().items():
+        created[f"droits du groupe {name} ({', '.join(rights)})"] = len(rights)
+    reminders: list[dict[str, Any]] = []
     for path in sorted(FOLDER.glob("*.toml"), key=lambda path: (path.stem != "common", path.stem)):
-        _load(tomllib.loads(path.read_text(encoding="utf-8")), created)
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        _load(data, created)
+        reminders += data.get("reminder_step", [])
+    _load_reminders(reminders, created)
     load_default_texts(created)
     created += Counter()
     if created:
@@ -48,6 +56,10 @@ def _load(data: dict[str, Any], created: Counter) -> None:
     for item in data.get("text", []):
         key = {name: item[name] for name in ("scope", "code", "valid_from")}
         _create(DatedText, key, item, created)
+    for item in data.get("figure", []):
+        item = {"applies_to": "", **item, "value": Decimal(item["value"])}
+        key = {name: item[name] for name in ("scope", "code", "applies_to", "valid_from")}
+        _create(DatedFigure, key, item, created)
     if "issuer" not in data:
         return
     issuer = _create(Issuer, {"code": data["issuer"]["code"]}, data["issuer"], created)
@@ -62,7 +74,10 @@ def _load(data: dict[str, Any], created: Counter) -> None:
 
 def _load_schedule(issuer: Issuer, item: dict[str, Any], created: Counter) -> None:
     versions, adoptions = item.pop("version", []), item.pop("adoption", [])
+    rules = item.pop("rules", None)
     schedule = _create(Schedule, {"code": item["code"]}, {**item, "issuer": issuer}, created)
+    if rules is not None:
+        _create(CallRules, {"schedule": schedule}, rules, created)
     for version in versions:
         _load_version(schedule, version, created)
     for adoption in adoptions:
@@ -75,6 +90,15 @@ def _load_schedule(issuer: Issuer, item: dict[str, Any], created: Counter) -> No
         act = _create(Act, {"issuer": issuer, **adoption["act"]}, {}, created)
         key = {"schedule": schedule, "school_year": year}
         _create(Adoption, key, {"version": version, "act": act}, created)
+
+
+def _load_reminders(steps: list[dict[str, Any]], created: Counter) -> None:
+    """Create the reminders of each issuer that has none at all: a level that staff removed stays so."""
+    for issuer in Issuer.objects.order_by("code"):
+        if ReminderStep.objects.filter(issuer=issuer).exists():
+            continue
+        for step in steps:
+            _create(ReminderStep, {"issuer": issuer, "level": step["level"]}, step, created)
 
 
 def _load_conditions(issuer: Issuer, item: dict[str, Any], created: Counter) -> None:

@@ -1,9 +1,12 @@
 """Who may do what: three groups of staff, each limited to the issuers of its account."""
 
+from collections.abc import Iterable
+
 from django.contrib.auth.models import Group, Permission
 
 VIEW_ALL = [
     "entsvc.datedtext",
+    "entsvc.datedfigure",
     "entsvc.storeddocument",
     "entsvc.importrecord",
     "members.issuer",
@@ -47,11 +50,26 @@ VIEW_ALL = [
     "invoicing.titreline",
     "invoicing.titredocument",
     "invoicing.counter",
+    "invoicing.numberingpolicy",
+    "invoicing.titreevent",
+    "invoicing.mandatrequest",
+    "invoicing.bordereauevent",
     "invoicing.payment",
+    "invoicing.pendingreceipt",
+    "invoicing.reminder",
+    "invoicing.reminderstep",
+    "invoicing.closedexercice",
+    "invoicing.coststatement",
+    "invoicing.expense",
+    "invoicing.ownshare",
+    "invoicing.subsidy",
     "invoicing.yearpool",
     "invoicing.decideddeduction",
     "invoicing.exclusion",
     "invoicing.acceptance",
+    "invoicing.adjustment",
+    "invoicing.votedamount",
+    "invoicing.callrules",
 ]
 EDITED_BY_GESTIONNAIRE = [
     "members.member",
@@ -71,15 +89,22 @@ EDITED_BY_GESTIONNAIRE = [
     "conventions.enrolment",
     "conventions.subscription",
     "conventions.deliveredunits",
+    "invoicing.coststatement",
+    "invoicing.expense",
+    "invoicing.ownshare",
+    "invoicing.subsidy",
     "invoicing.yearpool",
     "invoicing.decideddeduction",
     "invoicing.exclusion",
     "invoicing.acceptance",
+    "invoicing.votedamount",
 ]
 # Added, or moved on by the actions that ask for « change »: never deleted.
 RECORDED_BY_GESTIONNAIRE = ["members.headcount", "members.usage", "conventions.amendment"]
 EDITED_BY_FINANCES = [
     "entsvc.datedtext",
+    "entsvc.datedfigure",
+    "invoicing.reminderstep",
     "members.issuer",
     "members.accountant",
     "members.signatory",
@@ -98,16 +123,86 @@ ROLES = {
         "add:conventions.production",
         "add:conventions.conditionsnotice",
         "compute_run:invoicing.run",
+        "visa_statement:invoicing.coststatement",
     ],
     "finances": [
         *READER,
         *(f"{verb}:{model}" for model in EDITED_BY_FINANCES for verb in ("add", "change")),
         "compute_run:invoicing.run",
         "issue_titre:invoicing.titre",
+        *(f"{verb}:invoicing.numberingpolicy" for verb in ("add", "change", "delete")),
+        *(f"{verb}:invoicing.adjustment" for verb in ("add", "change", "delete")),
+        *(f"{verb}:invoicing.callrules" for verb in ("add", "change")),
+        "add:entsvc.upload",
+        "change:invoicing.titre",
+        "record_payment:invoicing.payment",
+        "write_reminder:invoicing.reminder",
+        "delete:invoicing.reminderstep",
+        "close_exercice:invoicing.closedexercice",
+        "visa_statement:invoicing.coststatement",
+        "close_statement:invoicing.coststatement",
+    ],
+    "lecture": READER,
+}
+
+
+def _each(verbs: str, models: str) -> list[str]:
+    return [f"{verb}:{model}" for model in models.split() for verb in verbs.split()]
+
+
+# What the former release gave, frozen: a right of ROLES that is not there is new to a group that exists.
+# At each release, replace it by the ROLES of the one before.
+FORMER_READER = _each(
+    "view",
+    """
+    entsvc.datedtext entsvc.storeddocument entsvc.importrecord members.issuer members.accountant
+    members.signatory members.commune members.member members.membership members.groupedschool
+    members.school members.headcount members.usage members.confirmeddebtor members.headcountsource
+    members.act members.contact tariffs.schedule tariffs.version tariffs.charge tariffs.band
+    tariffs.adoption conventions.convention conventions.transition conventions.termination
+    conventions.conditions conventions.conditionsnotice conventions.enrolment
+    conventions.subscription conventions.deliveredunits conventions.amendment conventions.papertext
+    conventions.paper conventions.production invoicing.campaign invoicing.run invoicing.call
+    invoicing.callline invoicing.anomaly invoicing.bordereau invoicing.titre invoicing.titreline
+    invoicing.titredocument invoicing.counter invoicing.payment invoicing.yearpool
+    invoicing.decideddeduction invoicing.exclusion invoicing.acceptance
+    """,
+)
+FORMER = {
+    "gestionnaire": [
+        *FORMER_READER,
+        *_each(
+            "add change delete",
+            """
+            members.member members.membership members.groupedschool members.school
+            members.confirmeddebtor members.act members.contact tariffs.schedule tariffs.version
+            tariffs.charge tariffs.band tariffs.adoption conventions.convention
+            conventions.conditions conventions.enrolment conventions.subscription
+            conventions.deliveredunits invoicing.yearpool invoicing.decideddeduction
+            invoicing.exclusion invoicing.acceptance
+            """,
+        ),
+        *_each("add change", "members.headcount members.usage conventions.amendment"),
+        "view:members.portalaccess",
+        "add:entsvc.upload",
+        "add:conventions.papertext",
+        "add:conventions.paper",
+        "add:conventions.production",
+        "add:conventions.conditionsnotice",
+        "compute_run:invoicing.run",
+    ],
+    "finances": [
+        *FORMER_READER,
+        *_each(
+            "add change",
+            "entsvc.datedtext members.issuer members.accountant members.signatory members.member",
+        ),
+        "compute_run:invoicing.run",
+        "issue_titre:invoicing.titre",
         "change:invoicing.titre",
         "record_payment:invoicing.payment",
     ],
-    "lecture": READER,
+    "lecture": FORMER_READER,
 }
 
 
@@ -117,15 +212,57 @@ def create_groups() -> list[str]:
     for name, wanted in ROLES.items():
         group, is_new = Group.objects.get_or_create(name=name)
         if is_new:
-            group.permissions.set(_permission(item) for item in wanted)
+            group.permissions.set(permission(item) for item in wanted)
             created.append(name)
     return created
 
 
-def _permission(item: str) -> Permission:
-    verb, label = item.split(":")
-    app, model = label.split(".")
-    codename = verb if "_" in verb else f"{verb}_{model}"
+def add_new_rights() -> dict[str, list[str]]:
+    """Give each known group, once, the rights that the former release did not have; return them all.
+
+    What an administrator changed stays: an emptied group gets nothing, nor does a group that holds any
+    right on what the former release did not know, sign that it was given the new ones already.
+    """
+    added = {}
+    for group in Group.objects.filter(name__in=ROLES).order_by("name"):
+        given = _new_rights(group)
+        if given:
+            group.permissions.add(*(permission(item) for item in given))
+            added[group.name] = given
+    return added
+
+
+def _new_rights(group: Group) -> list[str]:
+    """Return the rights of its role that a group is still to be given."""
+    former = FORMER[group.name]
+    known = {item.partition(":")[2] for rights in FORMER.values() for item in rights}
+    fresh = [item for item in ROLES[group.name] if item not in former]
+    signs = [item for item in fresh if item.partition(":")[2] not in known]
+    if not _held(group, former) or _held(group, signs):
+        return []
+    held = set(_held(group, fresh))
+    return [item for item in fresh if item not in held]
+
+
+def _held(group: Group, items: Iterable[str]) -> list[str]:
+    """Return the rights, out of these, that a group holds."""
+    rows = group.permissions.order_by("pk").values_list(
+        "codename", "content_type__app_label", "content_type__model"
+    )
+    held = set(rows)
+    return [item for item in items if _key(item) in held]
+
+
+def permission(item: str) -> Permission:
+    """Return the permission of a right « verb:application.model »; raises Permission.DoesNotExist."""
+    codename, app, model = _key(item)
     return Permission.objects.get(
         codename=codename, content_type__app_label=app, content_type__model=model
     )
+
+
+def _key(item: str) -> tuple[str, str, str]:
+    """Return the codename, application and model of a right."""
+    verb, label = item.split(":")
+    app, model = label.split(".")
+    return (verb if "_" in verb else f"{verb}_{model}"), app, model

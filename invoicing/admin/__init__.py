@@ -1,5 +1,29 @@
 """Staff pages of what is computed, issued, decided and paid."""
 
-from invoicing.admin import decisions, payments, runs, titres
+from invoicing.admin import (
+    bordereaux,
+    closing,
+    corrections,
+    costs,
+    decisions,
+    numbering,
+    payments,
+    receipts,
+    reminders,
+    runs,
+    titres,
+)
 
-__all__ = ["decisions", "payments", "runs", "titres"]
+__all__ = [
+    "bordereaux",
+    "closing",
+    "corrections",
+    "costs",
+    "decisions",
+    "numbering",
+    "payments",
+    "receipts",
+    "reminders",
+    "runs",
+    "titres",
+]

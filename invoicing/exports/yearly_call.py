@@ -11,8 +11,8 @@ from openpyxl.utils import get_column_letter
 
 from invoicing.exports.workbook import DAY, EUROS, TEXT, WHOLE, Column, Formula, add_sheet
 from invoicing.mentions import missing_for_debtor
-from invoicing.models import Call, CallLine, Run, Titre
-from tariffs.engine import DEDUCTION
+from invoicing.models import Acceptance, Call, CallLine, Run, Titre
+from tariffs.engine import ADJUSTMENT, DEDUCTION
 
 FIXED = 4
 
@@ -37,6 +37,8 @@ def _summary(run: Run, lines: list[CallLine]) -> tuple[list[Column], Iterator[li
     labels = {line.charge: line.charge_label for line in lines}
     if DEDUCTION in labels:  # each has its own label, in the detail
         labels[DEDUCTION] = "Déductions décidées"
+    if ADJUSTMENT in labels:
+        labels[ADJUSTMENT] = "Ajustements manuels"
     charges = list(labels)
     amounts: dict[int, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     for line in lines:
@@ -69,7 +71,7 @@ def _summary_rows(
     schools = {member["siret"]: _schools(member) for member in run.basis["members"]}
     for call in run.calls.select_related("debtor").order_by("siret"):
         titre = titres.get(call.debtor_id)
-        counts = [school["pupils"] for school in schools[call.siret]]
+        counts = [school["pupils"] for school in schools.get(call.siret, ())]
         known = [count for count in counts if count is not None]
         yield [
             call.siret,
@@ -212,7 +214,7 @@ def _facts(run: Run) -> Iterator[list[Any]]:
     for charge in run.basis["charges"]:
         yield from _charge_facts(charge)
     for acceptance in run.basis["acceptances"]:
-        yield ["Approximation acceptée", acceptance["reason"], None]
+        yield [_accepted(acceptance["code"]), acceptance["reason"], None]
     for member in run.basis["members"]:
         for agreement in member["agreements"]:
             yield [
@@ -223,6 +225,15 @@ def _facts(run: Run) -> Iterator[list[Any]]:
         for deduction in member["deductions"]:
             words = f"{member['name']} : {deduction['label']}, {deduction['reference']}"
             yield ["Déduction", words, -Decimal(deduction["amount"])]
+        for adjustment in member.get("adjustments", ()):
+            words = f"{member['name']} : {adjustment['label']}, {adjustment['reason']}"
+            yield ["Ajustement", words, Decimal(adjustment["amount"])]
+
+
+def _accepted(code: str) -> str:
+    if code == Acceptance.Code.COUNT_NOT_BILLABLE:
+        return "Approximation acceptée"
+    return f"{Acceptance.Code(code).label}, accepté"
 
 
 def _charge_facts(charge: dict) -> Iterator[list[Any]]:

@@ -177,7 +177,14 @@ def test_only_the_number_of_the_accountant_can_be_written_on_a_titre(client, iss
     assert set(page.context["adminform"].form.fields) == {"external_reference"}
     inlines = {
         f"{prefix}-{name}": 0
-        for prefix in ("lines", "documents", "payments")
+        for prefix in (
+            "lines",
+            "corrections",
+            "mandat_requests",
+            "documents",
+            "events",
+            "payments",
+        )  # fmt: skip
         for name in ("TOTAL_FORMS", "INITIAL_FORMS")
     }
     client.post(url, {"external_reference": "PERC-42", **inlines})

@@ -15,6 +15,7 @@ from entsvc.models import DatedText, JournalEntry
 from invoicing.models import Run, Titre
 from invoicing.payload import letterhead
 from invoicing.rendering import without_document
+from invoicing.roles import FORMER, ROLES, permission
 from members.models import Accountant, HeadcountSource, Issuer, Member, School, Signatory
 from tariffs.models import Adoption, Charge, Schedule, Version
 from tests.factories import ConventionFactory, EnrolmentFactory
@@ -144,6 +145,40 @@ def test_a_load_leaves_the_rights_of_a_group_as_staff_set_them(regimes):
     Group.objects.get(name="lecture").permissions.clear()
     call("load_regimes")
     assert not Group.objects.get(name="lecture").permissions.exists()
+
+
+@pytest.fixture
+def former_groups(regimes):
+    """The groups as the former release left them."""
+    for group in Group.objects.order_by("name"):
+        group.permissions.set(permission(item) for item in FORMER[group.name])
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_load_gives_once_to_a_group_of_the_former_release_its_new_rights(former_groups, role):
+    output, _ = call("load_regimes")
+    group = Group.objects.get(name=role)
+    assert set(group.permissions.order_by("pk")) == {permission(item) for item in ROLES[role]}
+    new = [item for item in ROLES[role] if item not in FORMER[role]]
+    assert f"{len(new)} droits du groupe {role} ({', '.join(new)})" in output
+    assert call("load_regimes")[0] == "Rien à créer : tout est déjà là.\n"
+
+
+def test_a_load_gives_back_no_right_that_staff_took_away(former_groups):
+    finances = Group.objects.get(name="finances")
+    old, new = permission("issue_titre:invoicing.titre"), permission("view:invoicing.reminder")
+    finances.permissions.remove(old)
+    call("load_regimes")
+    finances.permissions.remove(new)
+    call("load_regimes")
+    assert not finances.permissions.filter(pk__in=[old.pk, new.pk]).exists()
+
+
+def test_a_right_given_by_hand_before_the_upgrade_does_not_hold_back_the_others(former_groups):
+    finances = Group.objects.get(name="finances")
+    finances.permissions.add(permission("add:entsvc.upload"))
+    call("load_regimes")
+    assert finances.permissions.filter(codename="close_exercice").exists()
 
 
 def test_a_load_leaves_a_source_that_is_no_longer_billable(regimes):

@@ -11,13 +11,18 @@ from django.contrib.auth import authenticate
 from django.db import connection
 from pypdf import PdfReader
 
+from conventions import on_file, states
+from conventions.models import Convention
 from entsvc import documents, journal
+from entsvc.models import OutgoingMail
 from invoicing.demonstration import (
     ACCOUNTS,
     ACTOR,
     DATA,
     MARK,
+    OFFICE,
     PASSWORD,
+    SIGNED_HERE,
     DemoRefused,
     build,
     is_worked_on,
@@ -26,6 +31,7 @@ from invoicing.demonstration import (
 from invoicing.models import Titre
 from invoicing.regimes import load_regimes
 from invoicing.roles import ROLES
+from invoicing.verification import verify
 from members.models import User
 from tests.factories import IssuerFactory
 
@@ -77,12 +83,34 @@ def test_the_demonstration_issues_every_regime_and_its_documents(tmp_path):
         assert authenticate(username=username, password=PASSWORD).is_staff
     assert set(ACCOUNTS) - {"admin"} == set(ROLES)
 
+    verdict = verify()
+    assert verdict.green, verdict.deviations
+    check_signed_here()
     check_saubens(text_of(Titre.objects.get(siret="21310533100010")))
     departement = text_of(Titre.objects.get(siret="22800001400016"))
     check_local_mentions(departement[0])
     check_annex(departement[1:])
     first_epci = Titre.objects.filter(issuer__code="NPDC").order_by("number").first()
     assert "acceptés, motif : démonstration" in re.sub(r"\s+", " ", "\n".join(text_of(first_epci)))
+
+
+def check_signed_here():
+    """A few agreements went through their steps: their members have the sent and the signed paper."""
+    rows = Convention.objects.filter(reference__in=SIGNED_HERE).prefetch_related("papers__document")
+    assert len(rows) == len(SIGNED_HERE)
+    for convention in rows:
+        assert convention.status == states.IN_FORCE
+        steps = convention.transitions.order_by("at", "pk").values_list("action", flat=True)
+        assert list(steps) == ["envoyer", "signer", "mettre_en_vigueur"]
+        papers = list(convention.papers.order_by("at"))
+        assert not on_file.lacks_scan(convention, papers)
+        signed = PdfReader(io.BytesIO(documents.read(papers[-1].document)))
+        sent = PdfReader(io.BytesIO(documents.read(papers[0].document)))
+        assert len(signed.pages) == len(sent.pages)
+        for page in signed.pages:
+            assert "SPÉCIMEN de démonstration" in page.extract_text()
+    assert not OutgoingMail.objects.exists()
+    assert OFFICE in [convention.party.email for convention in rows]
 
 
 def check_saubens(pages):

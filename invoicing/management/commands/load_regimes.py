@@ -11,7 +11,7 @@ from invoicing.regimes import load_regimes
 class Command(BaseCommand):
     """Thin: the rules are in `invoicing.regimes`."""
 
-    help = "Charge les régimes fournis : crée ce qui manque, ne change jamais l'existant."
+    help = "Charge les régimes fournis et les droits nouveaux : crée ce qui manque, garde l'existant."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Load and say what was created."""
