@@ -28,7 +28,10 @@ from django.db import connections
 from invoicing.issuing import issue
 from invoicing.models import Run, Titre
 from members.models import Signatory
+from tests.factories import SchoolFactory
 from tests.invoicing.world import ISSUED_ON, a_world
+
+SchoolFactory.reset_sequence(6000)  # beyond the schools of the demonstration
 
 def forked(run, signatory):
     connections.close_all()
