@@ -13,7 +13,7 @@ from conventions.assessment import Decisions, read_basis, unused, without_siret
 from conventions.basis import Basis, fingerprint, from_json
 from entsvc import journal, school_year
 from entsvc.french import euros
-from invoicing import gates, supplements
+from invoicing import claims, gates, supplements
 from invoicing.decisions import decisions_for
 from invoicing.models import Anomaly, Call, CallLine, Campaign, Run, Titre
 from invoicing.statements import annexes_of, pools_of
@@ -77,7 +77,7 @@ def assessed(basis: Basis) -> list[engine.Result]:
     """Return what a frozen basis gives: the year's calls, what of them is not issued, what is held."""
     results = basis.assess()
     gates.check_year(basis, results)
-    if supplements.FROZEN in basis.facts:
+    if claims.FROZEN in basis.facts:
         results = supplements.differences(basis, results)
     gates.check_size(basis, results)
     return results
@@ -123,7 +123,7 @@ def _frozen(campaign: Campaign, basis: Basis) -> Basis:
         "annexes": _annexes(schedule, year, basis),
     }
     if campaign.rank > 1:
-        facts[supplements.FROZEN] = supplements.issued_elsewhere(schedule, year, rank=campaign.rank)
+        facts[claims.FROZEN] = claims.issued_elsewhere(schedule, year, rank=campaign.rank)
         facts["supplement"] = f"Campagne complémentaire n° {campaign.rank - 1} : {campaign.reason}"
     return replace(basis, facts=facts)
 
@@ -171,7 +171,7 @@ def _keep_notices(
 def _keep_calls(run: Run, results: list[engine.Result]) -> None:
     debtors = Member.objects.in_bulk([r.member.siret for r in results], field_name="siret")
     # Of one whose SIRET is no longer a member's, only a titre tells who it was.
-    issued = {d["siret"]: d["debtor"] for d in run.basis["facts"].get(supplements.FROZEN, ())}
+    issued = {d["siret"]: d["debtor"] for d in run.basis["facts"].get(claims.FROZEN, ())}
     lost = {result.member.siret for result in results} - debtors.keys()
     debtors |= {siret: Member(pk=issued[siret]) for siret in lost}
     calls = [

@@ -13,7 +13,8 @@ from typing import Any
 from django.db.models import QuerySet
 
 from entsvc.french import plural
-from invoicing.models import Call, CallLine, Campaign, MandatRequest, Run, Titre, TitreLine
+from invoicing.claims import not_annulled
+from invoicing.models import Call, CallLine, MandatRequest, Run, Titre, TitreLine
 from tariffs import engine
 
 SHOWN = 10  # schools named in a message
@@ -45,7 +46,7 @@ def called_from_others(
     Net of what corrected them. `replaced`, whose place a new titre takes, is left out, and so are
     the calls of which nothing is to be said. A constant number of queries.
     """
-    titres = _in_force(run.campaign)
+    titres = not_annulled(run.campaign.schedule, run.campaign.school_year)
     if replaced is not None:
         titres = titres.exclude(pk=replaced.pk)
     if not calls or not titres.exists():
@@ -55,15 +56,6 @@ def called_from_others(
     asked = _asking(titres, keys)
     messages = {call.pk: list(_messages(call, wanted.get(call.pk, {}), asked)) for call in calls}
     return {call: found for call, found in messages.items() if found}
-
-
-def _in_force(campaign: Campaign) -> QuerySet[Titre]:
-    annulled = Titre.objects.filter(kind=Titre.Kind.ANNULATION).values("original")
-    return Titre.objects.filter(
-        kind=Titre.Kind.TITRE,
-        campaign__schedule=campaign.schedule_id,
-        campaign__school_year=campaign.school_year,
-    ).exclude(pk__in=annulled)
 
 
 def _wanted(run: Run, calls: Collection[Call]) -> dict[int, dict[Key, str]]:

@@ -17,7 +17,7 @@ from django.utils import timezone
 from entsvc import journal
 from entsvc.french import euros
 from entsvc.triggers import missing as missing_triggers
-from invoicing import gates, supplements
+from invoicing import claims, gates
 from invoicing.called_twice import called_from_others
 from invoicing.mentions import missing_for_debtor
 from invoicing.models import Bordereau, Call, CallLine, Campaign, Run, Series, Titre, TitreLine
@@ -134,7 +134,7 @@ def _sort_calls(run: Run) -> tuple[list[Call], list[Blocked]]:
         .order_by("siret")
     )
     reasons = blocking_reasons(run, calls)
-    for siret, message in supplements.outdated(run).items():
+    for siret, message in claims.outdated(run).items():
         for call in (call for call in calls if call.siret == siret and call.total):
             reasons[call.pk].append(message)
     for pk, messages in called_from_others(run, calls).items():
@@ -250,7 +250,7 @@ def _number_and_write(
     """Write what nobody else issued meanwhile."""
     campaign = lock(run.campaign)
     done = set(_principals(campaign).order_by("debtor").values_list("debtor", flat=True))
-    outdated = supplements.outdated(run) if drafts else {}
+    outdated = claims.outdated(run) if drafts else {}
     drafts = [d for d in drafts if d[0].debtor_id not in done and d[0].siret not in outdated]
     twice = called_from_others(run, [call for call, _, _ in drafts])
     drafts = [d for d in drafts if d[0].pk not in twice]

@@ -10,10 +10,10 @@ from django.db.models import Q
 
 from entsvc import texts as dated_texts
 from entsvc.french import amount_in_words, euros, integer, plural, price
+from invoicing.claims import in_force
 from invoicing.mentions import TEXT_CODES, missing_for_issuer
 from invoicing.models import Call, CallLine, LineFacts, Titre
 from invoicing.numbering import IssueRefused, payment_reference
-from invoicing.supplements import in_force
 from members.models import Accountant, Issuer, Signatory
 from tariffs.models import Schedule
 

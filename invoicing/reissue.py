@@ -12,7 +12,7 @@ from datetime import date
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from invoicing import corrections, gates, supplements
+from invoicing import claims, corrections, gates
 from invoicing.called_twice import called_from_others
 from invoicing.correction_payload import mention_of
 from invoicing.corrections import Correction
@@ -118,7 +118,7 @@ def candidates(titre: Titre) -> list[Candidate]:
     calls = run.calls.filter(titre__isnull=True).exclude(debtor__in=others)
     asked = calls.filter(debtor__in={titre.debtor_id, stands}) | calls.filter(pk__in=sharing)
     found = list(asked.select_related("debtor").order_by("siret"))
-    reasons, outdated = blocking_reasons(run, found), supplements.outdated(run)
+    reasons, outdated = blocking_reasons(run, found), claims.outdated(run)
     twice = called_from_others(run, found, replaced=titre)
     for call in found:
         if call.siret in outdated:

@@ -12,8 +12,8 @@ from conventions.assessment import read_basis
 from conventions.basis import Basis
 from entsvc import school_year
 from entsvc.french import euros
+from invoicing.claims import issued_elsewhere
 from invoicing.decisions import decisions_for
-from invoicing.supplements import issued_elsewhere
 from members.models import Issuer
 from tariffs import engine
 from tariffs.adoption import NotAdopted
