@@ -1,6 +1,5 @@
 """The frozen basis of a calculation: all that was read, in a form that can be kept and replayed."""
 
-import hashlib
 import json
 from dataclasses import dataclass, is_dataclass
 from decimal import Decimal
@@ -49,12 +48,6 @@ def from_json(data: dict) -> Basis:
         members=tuple(_member(item) for item in data["members"]),
         acceptances=tuple(engine.Acceptance(**item) for item in data["acceptances"]),
     )
-
-
-def fingerprint(data: dict) -> str:
-    """Return the SHA-256 of a basis, whatever the order in which the database gives its keys back."""
-    text = json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:

@@ -10,8 +10,9 @@ from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from conventions.assessment import Decisions, read_basis, unused, without_siret
-from conventions.basis import Basis, fingerprint, from_json
+from conventions.basis import Basis, from_json
 from entsvc import journal, school_year
+from entsvc.canonical import fingerprint
 from entsvc.french import euros
 from invoicing import claims, gates, supplements
 from invoicing.decisions import decisions_for
@@ -51,6 +52,13 @@ def compute_run(*, schedule: Schedule, year: int, actor: str, rank: int = 1, rea
             summary=f"{run} : {euros(run.total)}, {len(results)} appels",
         )
     return run
+
+
+def compute_again(*, campaign: Campaign, actor: str) -> Run:
+    """Compute the calls of a campaign once more. Raises as `compute_run`."""
+    return compute_run(
+        schedule=campaign.schedule, year=campaign.school_year, rank=campaign.rank, actor=actor
+    )
 
 
 def open_supplement(*, campaign: Campaign, reason: str, actor: str) -> Run:

@@ -199,7 +199,7 @@ def _prepare(asked: Correction, titre: Titre, signatory: Signatory, on: date) ->
             f"{titre.reference} n'est pas un titre mais une correction : corrigez le titre d'origine."
         )
     reason = check_reason(asked.reason_code, asked.reason)
-    _check_date(titre, on)
+    check_date(titre, on)
     left = due(titre)
     if not left:
         raise IssueRefused(f"Le titre {titre.reference} est déjà annulé : il n'en reste rien à retirer.")
@@ -228,7 +228,8 @@ def _prepare(asked: Correction, titre: Titre, signatory: Signatory, on: date) ->
     )
 
 
-def _check_date(titre: Titre, on: date) -> None:
+def check_date(titre: Titre, on: date) -> None:
+    """Raise IssueRefused for a day before a titre, or to come."""
     if on < titre.issued_on:
         raise IssueRefused(
             f"Le titre {titre.reference} est du {short_date(titre.issued_on)} : donnez cette date ou "

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 
 from conventions.basis import from_json
 from entsvc.changes import in_batches
@@ -79,18 +80,19 @@ def shown_drifts(schedule: Schedule, year: int) -> tuple[list[ShownDrift], int]:
     """Return the first drifts as a page shows them, and how many more there are."""
     found = drifts(schedule, year)
     first = found[:SHOWN]
-    schools = School.objects.in_bulk({drift.uai for drift in first}, field_name="uai")
-    titres = Titre.objects.filter(
-        campaign__schedule=schedule,
-        campaign__school_year=year,
-        call__isnull=False,
-        reference__in={drift.titre_reference for drift in first},
-    )
-    by_reference = {titre.reference: titre for titre in titres.defer("payload").order_by("pk")}
-    shown = [
-        ShownDrift(drift, schools[drift.uai], by_reference[drift.titre_reference]) for drift in first
-    ]
+    schools, titres = named(schedule, first)
+    shown = [ShownDrift(drift, schools[drift.uai], titres[drift.titre_reference]) for drift in first]
     return shown, len(found) - len(first)
+
+
+def named(schedule: Schedule, told: Iterable[Any]) -> tuple[dict[str, School], dict[str, Titre]]:
+    """Return the schools by UAI, and the titres by reference, that drifts or changes of lists name."""
+    references = {item.titre_reference for item in told}
+    titres = Titre.objects.filter(issuer=schedule.issuer_id, reference__in=references)
+    return (
+        School.objects.in_bulk({item.uai for item in told}, field_name="uai"),
+        {titre.reference: titre for titre in titres.defer("payload").order_by("pk")},
+    )
 
 
 @counts.remarks_on_changes

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from conventions.assessment import enrolled_in, opened_in
+from invoicing.drift import SHOWN, named
 from invoicing.models import Exclusion, Run, Titre, TitreLine
 from members.models import School
 from tariffs.models import Schedule
 
-SHOWN = 100  # on a campaign's page
 ZERO = Decimal("0.00")
 
 
@@ -61,12 +61,8 @@ def shown_list_changes(schedule: Schedule, year: int) -> tuple[list[ShownListCha
     """Return the first changes as a page shows them, and how many more there are."""
     found = list_changes(schedule, year)
     first = found[:SHOWN]
-    schools = School.objects.in_bulk({change.uai for change in first}, field_name="uai")
-    titres = Titre.objects.filter(
-        issuer=schedule.issuer_id, reference__in={change.titre_reference for change in first}
-    )
-    by_reference = {titre.reference: titre for titre in titres.defer("payload").order_by("pk")}
-    shown = [ShownListChange(c, schools[c.uai], by_reference[c.titre_reference]) for c in first]
+    schools, titres = named(schedule, first)
+    shown = [ShownListChange(c, schools[c.uai], titres[c.titre_reference]) for c in first]
     return shown, len(found) - len(first)
 
 

@@ -10,14 +10,13 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from entsvc import documents, journal
 from entsvc import texts as dated_texts
-from entsvc.french import amount_in_words, euros, short_date
+from entsvc.french import amount_in_words, euros
 from entsvc.pdf import render_pdf
 from invoicing.correction_payload import mention_of
-from invoicing.corrections import asked_by_mandat, check_reason, due, why_closed
+from invoicing.corrections import asked_by_mandat, check_date, check_reason, due, why_closed
 from invoicing.models import MandatRequest, Titre
 from invoicing.numbering import IssueRefused
 from invoicing.payload import letterhead
@@ -96,13 +95,7 @@ def _check(titre: Titre, amount: Decimal, on: date) -> str:
         raise IssueRefused(
             f"{titre.reference} n'est pas un titre mais une correction : partez du titre d'origine."
         )
-    if on < titre.issued_on:
-        raise IssueRefused(
-            f"Le titre {titre.reference} est du {short_date(titre.issued_on)} : donnez une date "
-            "postérieure."
-        )
-    if on > max(timezone.localdate(), titre.issued_on):
-        raise IssueRefused("Cette date est à venir : donnez celle d'aujourd'hui.")
+    check_date(titre, on)
     why = why_closed(titre, on)
     if not why:
         raise IssueRefused(

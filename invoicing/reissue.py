@@ -99,11 +99,6 @@ def latest_run(campaign: Campaign) -> Run:
     return campaign.runs.select_related("campaign__schedule__issuer").latest("number")
 
 
-def needs_run(titre: Titre) -> bool:
-    """Tell whether the latest run is older than the titre: it can't have read what was mended since."""
-    return titre.call_id is not None and titre.call.run_id == latest_run(titre.campaign).pk
-
-
 def candidates(titre: Titre) -> list[Candidate]:
     """Return, by SIRET, the calls of the latest run from which a titre may be issued again.
 

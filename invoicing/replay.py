@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from itertools import islice, zip_longest
 
-from conventions.basis import fingerprint
+from entsvc.canonical import fingerprint
 from entsvc.french import euros
 from invoicing.calculation import recompute
 from invoicing.models import CallLine, Run

@@ -17,7 +17,7 @@ from entsvc.downloads import attachment
 from entsvc.french import euros, plural, short_date
 from entsvc.staff import ConfirmedAction, ReadOnlyInline
 from invoicing import mandats, reissue
-from invoicing.calculation import SupplementaryRefused, compute_run
+from invoicing.calculation import SupplementaryRefused, compute_again
 from invoicing.correction_forms import (
     ComputeForm,
     CorrectionForm,
@@ -234,12 +234,7 @@ class CorrectionActions:
         campaign = titre.campaign
         if "compute" in request.POST:
             try:
-                run = compute_run(
-                    schedule=campaign.schedule,
-                    year=campaign.school_year,
-                    rank=campaign.rank,
-                    actor=request.user.get_username(),
-                )
+                run = compute_again(campaign=campaign, actor=request.user.get_username())
             except (NotAdopted, SupplementaryRefused) as error:
                 return _back(request, titre, str(error))
             messages.success(request, f"{run} : {euros(run.total)}.")

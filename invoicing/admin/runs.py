@@ -14,7 +14,7 @@ from entsvc.downloads import as_attachment
 from entsvc.french import euros, plural
 from entsvc.journal import record
 from entsvc.staff import ConfirmedAction, ReadOnlyInline
-from invoicing.calculation import SupplementaryRefused, compute_run, open_supplement
+from invoicing.calculation import SupplementaryRefused, compute_again, open_supplement
 from invoicing.drift import shown_drifts
 from invoicing.exports.unbilled import write_unbilled
 from invoicing.exports.yearly_call import write_yearly_call
@@ -75,12 +75,7 @@ class CampaignAdmin(ConfirmedAction, ScopedAdmin):
             ]
             return self.confirm(request, "Calculer les appels", campaign, facts=facts, button="Calculer")
         try:
-            run = compute_run(
-                schedule=campaign.schedule,
-                year=campaign.school_year,
-                rank=campaign.rank,
-                actor=request.user.get_username(),
-            )
+            run = compute_again(campaign=campaign, actor=request.user.get_username())
         except (NotAdopted, SupplementaryRefused) as error:
             messages.error(request, str(error))
             return redirect("admin:invoicing_campaign_change", object_id)

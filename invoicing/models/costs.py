@@ -22,6 +22,13 @@ STATEMENT_VISAED = (
 )
 
 
+class Degree(models.TextChoices):
+    """What an expense is for: the costs of the collèges stay out of the premier degré's pool [D16]."""
+
+    FIRST = "1D", "Premier degré"
+    SECOND = "2D", "Second degré"
+
+
 class Category(models.TextChoices):
     """The five categories of net common cost (charter of 24 June 2014, Somme)."""
 
@@ -46,9 +53,7 @@ class CostStatement(models.Model):
     schedule = models.ForeignKey(Schedule, models.RESTRICT, verbose_name="barème", related_name="+")
     school_year = SchoolYearField("année scolaire")
     charge = models.SlugField("ligne tarifaire", max_length=20, help_text="Code, comme COMMUN.")
-    degree = models.CharField(
-        "degré", max_length=2, choices=[("1D", "Premier degré"), ("2D", "Second degré")]
-    )
+    degree = models.CharField("degré", max_length=2, choices=Degree)
     starts_on = models.DateField("dépenses payées à partir du")
     ends_on = models.DateField("jusqu'au")
     visa_by = models.CharField("visé par", max_length=150, blank=True, editable=False)
@@ -119,7 +124,7 @@ class Expense(models.Model):
     degree = models.CharField(
         "degré",
         max_length=2,
-        choices=[("1D", "Premier degré"), ("2D", "Second degré")],
+        choices=Degree,
         help_text="Une dépense d'un autre degré que celui de l'état n'est pas répartie.",
     )
     supplier = models.CharField("fournisseur", max_length=200)

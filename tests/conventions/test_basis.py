@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conventions.assessment import read_basis
-from conventions.basis import Basis, fingerprint, from_json
+from conventions.basis import Basis, from_json
+from entsvc.canonical import fingerprint
 from invoicing.calculation import compute_run, recompute
 from tariffs.engine import Acceptance, Deduction
 from tests.factories import (

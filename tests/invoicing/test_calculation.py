@@ -6,8 +6,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from conventions.basis import fingerprint
 from conventions.models import Convention
+from entsvc.canonical import fingerprint
 from entsvc.models import JournalEntry
 from invoicing import calculation
 from invoicing.calculation import compute_run, recompute

@@ -615,12 +615,12 @@ def test_the_heir_is_not_billed_what_a_supplement_still_asks_of_the_former_debto
 
 
 def test_the_call_of_a_titre_makes_no_other(world, titre):
-    assert reissue.needs_run(titre)
+    assert reissue.candidates(titre) == []
     with pytest.raises(IssueRefused, match="relancez le calcul"):
         again(world, titre)
     assert due(titre) == 90
     world.compute()
-    assert not reissue.needs_run(titre)
+    assert [candidate.call.debtor for candidate in reissue.candidates(titre)] == [titre.debtor]
 
 
 def test_nothing_is_annulled_when_nothing_can_be_issued(world, titre):

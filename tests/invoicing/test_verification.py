@@ -9,7 +9,6 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 
-from conventions.basis import fingerprint as basis_fingerprint
 from entsvc import chain, journal, triggers
 from entsvc.canonical import fingerprint
 from entsvc.models import JournalEntry
@@ -230,7 +229,7 @@ def forged_basis():
 
     def cheaper(basis):
         basis["charges"][0]["unit_price"] = "44.0000"
-        execute("UPDATE invoicing_run SET basis_sha256 = %s", [basis_fingerprint(basis)])
+        execute("UPDATE invoicing_run SET basis_sha256 = %s", [fingerprint(basis)])
 
     rewrite(Run, "basis", cheaper)
 
