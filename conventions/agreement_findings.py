@@ -5,7 +5,14 @@ from django.db.models import F, Q, Subquery
 from conventions.assessment import covering
 from conventions.conditions import BOUND
 from conventions.findings import BLOCKING, TO_CHECK, Finding, Scope, agreements, all_agreements
-from conventions.models import Conditions, ConditionsNotice, Convention, DeliveredUnits, Enrolment
+from conventions.models import (
+    Conditions,
+    ConditionsNotice,
+    Convention,
+    DeliveredUnits,
+    Delivery,
+    Enrolment,
+)
 from conventions.on_file import SIGNED_STATES, without_scan
 from conventions.policies import BY_TWO_THIRDS, POLICIES, WITH_CONDITIONS, Effect
 from conventions.territories import doubled
@@ -24,7 +31,8 @@ SIGNED = Q(status__in=SIGNED_STATES)
 def _schoolless(scope: Scope) -> Q:
     enrolled = Enrolment.objects.order_by().filter(covering(scope.year)).values("convention")
     units = DeliveredUnits.objects.order_by().filter(school_year=scope.year, quantity__gt=0)
-    return ~Q(pk__in=enrolled) & ~Q(pk__in=units.values("convention"))
+    delivered = Delivery.objects.order_by().of_year(scope.year).values("convention")
+    return ~Q(pk__in=enrolled) & ~Q(pk__in=units.values("convention")) & ~Q(pk__in=delivered)
 
 
 def _startless(scope: Scope) -> Q:

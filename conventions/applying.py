@@ -195,6 +195,10 @@ def _carry_options(old: Convention, new: Convention, year: int, reason: str) -> 
         carried.save()
     for row in old.units.filter(school_year__gte=year).order_by("pk"):
         _change(row, reason, convention=new)
+    # What is billed apart is owed by whom it was delivered to.
+    since = old.deliveries.filter(delivered_on__gte=school_year.first_day(year), apart=False)
+    for row in since.order_by("pk"):
+        _change(row, reason, convention=new)
 
 
 def _kept_until(row: Enrolment, convention: Convention) -> int | None:

@@ -14,7 +14,8 @@ from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, 
 
 from conventions import states
 from conventions.basis import WITHOUT_SIRET, Basis
-from conventions.models import Convention, DeliveredUnits, Enrolment, Subscription, Transition
+from conventions.deliveries import proofs, units_billed
+from conventions.models import Convention, Delivery, Enrolment, Subscription, Transition
 from conventions.policies import DUE_FROM_OPENING, GATING
 from entsvc import school_year
 from entsvc.french import long_date
@@ -34,6 +35,7 @@ DESCRIBED = ("uai", "name", "commune_name", "degree", "sector")
 OPENINGS = ("project_submitted_on", "opened_on", "from_opening")
 
 NOBODY = "d'un membre sans SIRET"
+DELIVERED = "delivered"  # among the facts of a basis
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ def read_basis(schedule: Schedule, year: int, decisions: Decisions | None = None
     )
     return Basis(
         school_year=year,
-        facts=_facts(schedule, adoption) | {"sources": _source_labels()},
+        facts=tariff_facts(schedule, adoption)
+        | {"sources": _source_labels(), DELIVERED: _delivered(schedule, year)},
         charges=tuple(_with_pool(c, decisions) for c in charges_of(adoption.version)),
         members=_members(conventions, schedule, year, decisions),
         acceptances=decisions.acceptances,
@@ -200,7 +203,8 @@ def _with_pool(charge: engine.Charge, decisions: Decisions) -> engine.Charge:
     return replace(charge, pool=amount, pool_reference=reference)
 
 
-def _facts(schedule: Schedule, adoption: Adoption) -> dict[str, Any]:
+def tariff_facts(schedule: Schedule, adoption: Adoption) -> dict[str, Any]:
+    """Return what a basis says of the tariff that it applies, and of the act that adopted it."""
     return {
         "schedule": schedule.code,
         "schedule_name": schedule.name,
@@ -212,6 +216,11 @@ def _facts(schedule: Schedule, adoption: Adoption) -> dict[str, Any]:
     }
 
 
+def _delivered(schedule: Schedule, year: int) -> list[dict[str, Any]]:
+    """Return what proves the deliveries that the calls bill."""
+    return proofs(Delivery.objects.yearly(year).filter(convention__schedule=schedule))
+
+
 def _source_labels() -> dict[str, str]:
     return {source.code: source.label for source in HeadcountSource.objects.all()}
 
@@ -221,7 +230,7 @@ def _members(
 ) -> tuple[engine.Member, ...]:
     schools = _schools_by_convention(schedule, year, decisions.exclusions)
     options = _options_by_convention(schedule, year)
-    units = _units_by_convention(schedule, year)
+    units = units_billed(year, convention__schedule=schedule)
     by_debtor: dict[int, list[engine.Agreement]] = defaultdict(list)
     for convention in conventions:
         by_debtor[convention.debtor_id].append(
@@ -231,7 +240,7 @@ def _members(
                 party="" if convention.party_id == convention.debtor_id else str(convention.party),
                 schools=tuple(schools[convention.pk]),
                 subscriptions=tuple(options[convention.pk]),
-                units=tuple(units[convention.pk]),
+                units=tuple(units.get(convention.pk, ())),
                 private_included=convention.private_included,
             )
         )
@@ -287,12 +296,6 @@ def _schools_by_convention(
 def _options_by_convention(schedule: Schedule, year: int) -> dict[int, list[str]]:
     rows = Subscription.objects.filter(covering(year), convention__schedule=schedule)
     return _grouped(rows.order_by("code").values_list("convention_id", "code"))
-
-
-def _units_by_convention(schedule: Schedule, year: int) -> dict[int, list[tuple[str, int]]]:
-    rows = DeliveredUnits.objects.filter(school_year=year, convention__schedule=schedule)
-    ordered = rows.order_by("code").values_list("convention_id", "code", "quantity")
-    return _grouped((convention, (code, quantity)) for convention, code, quantity in ordered)
 
 
 def _grouped(pairs: Iterable[tuple[int, Any]]) -> dict[int, list[Any]]:

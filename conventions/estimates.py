@@ -13,6 +13,7 @@ from conventions.assessment import (
     not_yet_open,
     with_openings,
 )
+from conventions.deliveries import units_billed
 from conventions.models import Convention
 from conventions.policies import POLICIES
 from conventions.school_lists import enrolled
@@ -134,12 +135,12 @@ def _read(
         for key, *facts in with_openings(rows).values_list("school_id", *OPENINGS)
     }
     options = convention.subscriptions.filter(covering(year)).order_by("code")
-    units = convention.units.filter(school_year=year).order_by("code")
+    units = units_billed(year, convention=convention).get(convention.pk, ())
     empty = engine.Agreement(
         reference=convention.reference,
         title=convention.title,
         subscriptions=tuple(options.values_list("code", flat=True)),
-        units=tuple(units.values_list("code", "quantity")),
+        units=tuple(units),
         private_included=convention.private_included,
     )
     siret, name = convention.debtor.siret or "", str(convention.debtor)

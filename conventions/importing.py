@@ -10,7 +10,7 @@ from django.db.models.base import ModelState
 
 from conventions import life, states
 from conventions.import_rows import ENDS_TOO_EARLY, Record, parse
-from conventions.models import Amendment, Convention, DeliveredUnits, Enrolment, Subscription
+from conventions.models import Amendment, Convention, DeliveredUnits, Delivery, Enrolment, Subscription
 from conventions.policies import GATING, bills, years_beyond
 from conventions.spellings import Spellings
 from conventions.who_pays import SEVERAL_ISSUERS, only_of_an_issuer
@@ -25,6 +25,9 @@ FIELDS = ["party", "debtor", "signed_on", "ends_on", "first_year", "last_year", 
 # The states that a file of agreements in force may find; it puts a draft in force, and reopens nothing.
 OPEN = (states.DRAFT, states.IN_FORCE)
 AMENDED = "Cette convention a des avenants : sa liste d'écoles ne change que par un avenant."
+DELIVERED = (
+    "Des prestations datées sont enregistrées pour cette convention : un total ne les remplace pas."
+)
 SUCCEEDED = (
     "La convention {reference} prend la suite de celle-ci : ses années, sa fin, son signataire et son "
     "payeur ne changent plus par un fichier. Passez par sa fiche."
@@ -215,6 +218,10 @@ def _is_closed(told: Record, existing: Convention, report: Report) -> bool:
     if existing.amended and told.schools and told.schools != _schools_of(existing):
         report.refuse(told.line, "ecoles", " ".join(told.schools), AMENDED)
         return True
+    if existing.delivered and told.units and told.units != _units_of(existing):
+        units = " ".join(f"{code}={quantity}" for code, quantity in told.units)
+        report.refuse(told.line, "unites", units, DELIVERED)
+        return True
     undone = _undone(told, existing)
     if undone:
         report.refuse(told.line, *undone, SUCCEEDED.format(reference=existing.successor.reference))
@@ -273,7 +280,10 @@ def _stored(schedules: dict[str, Schedule]) -> dict[tuple[str, str], Convention]
     amendments = Amendment.objects.exclude(status=states.DROPPED)
     rows = (
         Convention.objects.filter(schedule__in=schedules.values())
-        .annotate(amended=Exists(amendments.filter(convention=OuterRef("pk"))))
+        .annotate(
+            amended=Exists(amendments.filter(convention=OuterRef("pk"))),
+            delivered=Exists(Delivery.objects.filter(convention=OuterRef("pk")).order_by()),
+        )
         .select_for_update(of=("self",))
         .select_related("schedule", "party", "debtor", "successor")
         # Schools are joined: Django prefetches them by « id = 1 OR id = 2 … », too long for SQLite.

@@ -14,7 +14,8 @@ from conventions.basis import Basis, from_json
 from entsvc import journal, school_year
 from entsvc.canonical import fingerprint
 from entsvc.french import euros
-from invoicing import claims, gates, supplements
+from invoicing import apart, claims, gates, supplements
+from invoicing.apart import CampaignRefused
 from invoicing.decisions import decisions_for
 from invoicing.models import Anomaly, Call, CallLine, Campaign, Run, Titre
 from invoicing.statements import annexes_of, pools_of
@@ -25,52 +26,60 @@ from tariffs.models import Schedule
 BATCH = 2000
 
 
-class SupplementaryRefused(Exception):
-    """The supplementary campaign is not opened; the message says why, in French."""
-
-
 def compute_run(*, schedule: Schedule, year: int, actor: str, rank: int = 1, reason: str = "") -> Run:
     """Compute the calls of a schedule for a school year and keep them as a new run.
 
     A rank beyond 1 is a supplementary campaign: it bills the difference with what is issued, and opens
     with its `reason`. Raises tariffs.adoption.NotAdopted when no act adopted a tariff for that year,
-    SupplementaryRefused when the campaign can't be opened: nothing is kept.
+    CampaignRefused when the campaign can't be opened: nothing is kept.
     """
     with transaction.atomic():
-        campaign = _campaign(schedule, year, rank, reason)
-        decisions = decisions_for(schedule, year)
-        basis = _frozen(campaign, read_basis(schedule, year, decisions))
-        results = assessed(basis)
-        run = _keep_run(campaign, basis, results, actor)
-        _keep_calls(run, results)
-        proved = pools_of(schedule, year).keys()
-        _keep_notices(run, basis, results, _unused(decisions, basis, proved))
-        journal.record(
-            actor=actor,
-            action="compute",
-            target=run,
-            summary=f"{run} : {euros(run.total)}, {len(results)} appels",
-        )
-    return run
+        return _compute(_campaign(schedule, year, rank, reason), actor)
 
 
 def compute_again(*, campaign: Campaign, actor: str) -> Run:
-    """Compute the calls of a campaign once more. Raises as `compute_run`."""
-    return compute_run(
-        schedule=campaign.schedule, year=campaign.school_year, rank=campaign.rank, actor=actor
+    """Compute the calls of a campaign once more. Raises as `compute_run`, and for what is apart."""
+    with transaction.atomic():
+        return _compute(_locked(campaign), actor)
+
+
+def _compute(campaign: Campaign, actor: str) -> Run:
+    """Read, assess and keep, in the caller's transaction: the campaign is locked."""
+    basis, idle = _read(campaign)
+    results = assessed(basis)
+    run = _keep_run(campaign, basis, results, actor)
+    _keep_calls(run, results)
+    _keep_notices(run, basis, results, idle)
+    journal.record(
+        actor=actor,
+        action="compute",
+        target=run,
+        summary=f"{run} : {euros(run.total)}, {len(results)} appels",
     )
+    return run
+
+
+def _read(campaign: Campaign) -> tuple[Basis, list[engine.Anomaly]]:
+    """Return the basis of a campaign, and the decisions of the year that change nothing in it."""
+    if campaign.apart:
+        return _frozen(campaign, apart.read_basis(campaign)), []
+    schedule, year = campaign.schedule, campaign.school_year
+    decisions = decisions_for(schedule, year)
+    basis = _frozen(campaign, read_basis(schedule, year, decisions))
+    return basis, _unused(decisions, basis, pools_of(schedule, year).keys())
 
 
 def open_supplement(*, campaign: Campaign, reason: str, actor: str) -> Run:
     """Open the next supplementary campaign of the same schedule and school year, and compute it.
 
-    Raises as `compute_run`.
+    Raises as `compute_run`, and for what is billed apart, which nothing completes.
     """
-    same = Campaign.objects.filter(schedule=campaign.schedule, school_year=campaign.school_year)
+    if campaign.apart:
+        raise CampaignRefused("Ce qui est facturé à part ne se complète pas : facturez le reste à part.")
     return compute_run(
         schedule=campaign.schedule,
         year=campaign.school_year,
-        rank=same.aggregate(last=Max("rank"))["last"] + 1,
+        rank=campaign.together.aggregate(last=Max("rank"))["last"] + 1,
         reason=reason,
         actor=actor,
     )
@@ -93,31 +102,35 @@ def assessed(basis: Basis) -> list[engine.Result]:
 
 def _campaign(schedule: Schedule, year: int, rank: int, reason: str) -> Campaign:
     """Return the campaign, opened if need be, locked: two runs at once take their numbers in turn."""
-    campaigns = Campaign.objects.filter(schedule=schedule, school_year=year)
+    campaigns = Campaign.objects.of_year(schedule, year)
     if rank < 1:
-        raise SupplementaryRefused("Le rang d'une campagne commence à 1, celui de la principale.")
+        raise CampaignRefused("Le rang d'une campagne commence à 1, celui de la principale.")
     if rank > 1 and not campaigns.filter(rank=rank).exists():
         _check_supplement(campaigns, rank, reason)
     defaults = {"reason": " ".join(reason.split())} if rank > 1 else {}
     campaign, _ = Campaign.objects.get_or_create(
-        schedule=schedule, school_year=year, rank=rank, defaults=defaults
+        schedule=schedule, school_year=year, rank=rank, apart=False, defaults=defaults
     )
+    return _locked(campaign)
+
+
+def _locked(campaign: Campaign) -> Campaign:
     locked = Campaign.objects.select_for_update(of=("self",)).select_related("schedule__issuer")
     return locked.get(pk=campaign.pk)
 
 
 def _check_supplement(campaigns: QuerySet[Campaign], rank: int, reason: str) -> None:
     if not Titre.objects.filter(campaign__in=campaigns.filter(rank=1)).exists():
-        raise SupplementaryRefused(
+        raise CampaignRefused(
             "La campagne principale n'a encore aucun titre : émettez-la, une campagne complémentaire "
             "n'appelle que ce qui ne l'est pas encore."
         )
     if campaigns.count() != rank - 1:
-        raise SupplementaryRefused(
+        raise CampaignRefused(
             f"La prochaine campagne complémentaire est de rang {campaigns.count() + 1}, pas {rank}."
         )
     if not reason.strip():
-        raise SupplementaryRefused(
+        raise CampaignRefused(
             "Donnez le motif de la campagne complémentaire : école oubliée, membre tardif…"
         )
 
@@ -130,7 +143,7 @@ def _frozen(campaign: Campaign, basis: Basis) -> Basis:
         gates.FROZEN: gates.frozen(campaign, basis, timezone.localdate()),
         "annexes": _annexes(schedule, year, basis),
     }
-    if campaign.rank > 1:
+    if campaign.rank > 1 and not campaign.apart:
         facts[claims.FROZEN] = claims.issued_elsewhere(schedule, year, rank=campaign.rank)
         facts["supplement"] = f"Campagne complémentaire n° {campaign.rank - 1} : {campaign.reason}"
     return replace(basis, facts=facts)

@@ -46,6 +46,8 @@ def called_from_others(
     Net of what corrected them. `replaced`, whose place a new titre takes, is left out, and so are
     the calls of which nothing is to be said. A constant number of queries.
     """
+    if run.campaign.apart:  # what is billed apart is named there alone
+        return {}
     titres = not_annulled(run.campaign.schedule, run.campaign.school_year)
     if replaced is not None:
         titres = titres.exclude(pk=replaced.pk)

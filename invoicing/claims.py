@@ -8,13 +8,17 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils import timezone
 
+from invoicing import apart
 from invoicing.gates import SKIPPED, left_out
 from invoicing.models import Campaign, MandatRequest, Run, Titre, TitreLine
+from invoicing.numbering import all_closed
 from tariffs.models import Schedule
 
 FROZEN = "issued"  # among the facts of a basis
 SETTLED = "settled"
+CLOSED = "closed"
 # What was taken off for these reasons is never called again.
 FINAL = {Titre.Reason.COURT.value, Titre.Reason.DUPLICATE.value}
 
@@ -25,15 +29,19 @@ def issued_elsewhere(
     """Return, by debtor's SIRET, what the titres in force of a school year ask, as JSON types.
 
     `rank` leaves out the campaign of that rank, `exercice` what a later exercice bears. Each debtor has
-    `rows` (its lines), `off` (what réductions and requests of mandats took off), `due` by titre, and
-    `settled`: what is not called again of its annulled titres (see FINAL).
+    `rows` (its lines), `off` (what réductions and requests of mandats took off), `due` by titre,
+    `closed` (those past their exercice, which only a mandat offsets), and `settled`: what is not called
+    again of its annulled titres (see FINAL).
     """
     titres = not_annulled(schedule, year, rank=rank, exercice=exercice)
     by_key = {titre.pk: titre for titre in _in_order(titres)}
+    closed = all_closed(by_key.values(), timezone.localdate())
     debtors: dict[int, dict[str, Any]] = {}
     for titre in by_key.values():
         debtor = debtors.setdefault(titre.debtor_id, _debtor(titre.debtor, titre.siret))
         debtor["due"][titre.reference] = str(titre.total)
+        if titre.pk in closed:
+            debtor[CLOSED].append(titre.reference)
     lines = TitreLine.objects.filter(titre__in=titres.values("pk"))
     for line in lines.order_by("titre__number", "position"):
         titre = by_key[line.titre_id]
@@ -48,9 +56,11 @@ def outdated(run: Run) -> dict[str, str]:
     """Return {SIRET: why in French} of the debtors whose call no longer follows what is issued.
 
     For a supplementary run, something was issued or corrected since. For a principal one, a
-    supplementary campaign billed the debtor meanwhile.
+    supplementary campaign billed the debtor meanwhile. What is billed apart must still be so.
     """
     campaign = run.campaign
+    if campaign.apart:
+        return apart.outdated(run)
     rows = issued_elsewhere(campaign.schedule, campaign.school_year, rank=campaign.rank)
     now = {debtor["siret"]: debtor for debtor in rows}
     if campaign.rank == 1:
@@ -86,7 +96,8 @@ def _asked_of(debtor: Mapping[str, Any] | None) -> list[Any]:
 
 
 def _in_order(titres: QuerySet[Titre]) -> QuerySet[Titre]:
-    return titres.select_related("debtor").defer("payload").order_by("exercice", "number", "pk")
+    whole = titres.select_related("debtor", "issuer").defer("payload")
+    return whole.order_by("exercice", "number", "pk")
 
 
 def _annulled() -> QuerySet[Titre]:
@@ -95,7 +106,7 @@ def _annulled() -> QuerySet[Titre]:
 
 def _of_year(schedule: Schedule, year: int, rank: int | None, exercice: int | None) -> QuerySet[Titre]:
     titres = Titre.objects.filter(
-        kind=Titre.Kind.TITRE, campaign__schedule=schedule, campaign__school_year=year
+        kind=Titre.Kind.TITRE, campaign__in=Campaign.objects.of_year(schedule, year).values("pk")
     )
     if rank is not None:
         titres = titres.exclude(campaign__rank=rank)
@@ -113,6 +124,7 @@ def _debtor(debtor: Any, siret: str) -> dict[str, Any]:
         "rows": [],
         "off": [],
         SETTLED: [],
+        CLOSED: [],
     }
 
 
@@ -171,7 +183,7 @@ def _add_skipped(
     debtors: dict[int, dict[str, Any]], schedule: Schedule, year: int, rank: int | None
 ) -> None:
     """Count as issued what staff chose not to call, under the threshold: no titre asks for it."""
-    campaigns = Campaign.objects.filter(schedule=schedule, school_year=year).exclude(rank=rank or 0)
+    campaigns = Campaign.objects.of_year(schedule, year).exclude(rank=rank or 0)
     for _, call in left_out(campaigns.order_by("rank"), SKIPPED):
         debtor = debtors.setdefault(call.debtor_id, _debtor(call.debtor, call.siret))
         debtor["rows"] += [_row(line, "") for line in call.lines.order_by("position")]

@@ -27,9 +27,11 @@ SKIPPED, DEFERRED = "small_skipped", "small_deferred"
 def frozen(campaign: Campaign, basis: Basis, on: date) -> dict[str, Any]:
     """Return what the gates of a campaign read on a day, as JSON types, to freeze among the facts."""
     schedule, year = campaign.schedule, campaign.school_year
-    rules = rules_of(schedule)
     scopes = [schedule.issuer.regime, schedule.issuer.code]
     threshold = figures.in_force(scopes, THRESHOLD, on)
+    if campaign.apart:  # billed at once, and named one by one: only its size is looked at
+        return _nothing_asked() | {"threshold": None if threshold is None else str(threshold)}
+    rules = rules_of(schedule)
     votes = VotedAmount.objects.filter(schedule=schedule, school_year=year).order_by("debtor__siret")
     closed = set(pools_of(schedule, year))
     return {
@@ -43,6 +45,18 @@ def frozen(campaign: Campaign, basis: Basis, on: date) -> dict[str, Any]:
         "voted": {
             siret: str(amount) for siret, amount in votes.values_list("debtor__siret", "amount") if siret
         },
+    }
+
+
+def _nothing_asked() -> dict[str, Any]:
+    return {
+        "by_hand": [],
+        "unproved": False,
+        "needs_statement": False,
+        "after_year_end": False,
+        "small": CallRules.Small.ISSUE.value,
+        "deferred": [],
+        "voted": {},
     }
 
 
@@ -108,7 +122,7 @@ def check_day(run: Run, on: date) -> None:
     """Raise IssueRefused before the 1 September that follows a year called once it is over."""
     year = run.campaign.school_year
     opens = school_year.last_day(year) + timedelta(days=1)
-    if on < opens and rules_of(run.campaign.schedule).after_year_end:
+    if on < opens and not run.campaign.apart and rules_of(run.campaign.schedule).after_year_end:
         raise IssueRefused(
             f"{run.campaign.schedule.code} s'appelle une fois l'année scolaire finie : aucun titre de "
             f"{school_year.label(year)} n'est daté d'avant le {long_date(opens)}."
@@ -141,9 +155,7 @@ def _shared(charge: engine.Charge) -> bool:
 
 def _deferred(campaign: Campaign) -> set[str]:
     """Return the SIRETs whose call the latest run of a former campaign put off, and never issued."""
-    former = Campaign.objects.filter(
-        schedule=campaign.schedule_id, school_year=campaign.school_year, rank__lt=campaign.rank
-    )
+    former = campaign.together.filter(rank__lt=campaign.rank)
     return {call.siret for _, call in left_out(former.order_by("rank"), DEFERRED)}
 
 

@@ -23,6 +23,15 @@ MENU = (
         ),
     ),
     (
+        "Prestations et devis",
+        (
+            ("Prestations réalisées", "co_present", "conventions.delivery"),
+            ("Devis", "request_quote", "invoicing.quote"),
+            ("Factures du titulaire", "receipt", "invoicing.supplierinvoice"),
+            ("Catalogues de prix", "menu_book", "invoicing.catalogue"),
+        ),
+    ),
+    (
         "Décisions de l'année",
         (
             ("États des dépenses", "request_page", "invoicing.coststatement"),

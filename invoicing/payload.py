@@ -8,8 +8,10 @@ from typing import Any
 
 from django.db.models import Q
 
+from conventions.assessment import DELIVERED
 from entsvc import texts as dated_texts
-from entsvc.french import amount_in_words, euros, integer, plural, price
+from entsvc.french import amount_in_words, euros, integer, plural, price, short_date
+from invoicing.apart import ENGAGEMENT
 from invoicing.claims import in_force
 from invoicing.mentions import TEXT_CODES, missing_for_issuer
 from invoicing.models import Call, CallLine, LineFacts, Titre
@@ -100,7 +102,7 @@ def draft(
                 f"{debtor.postal_code} {debtor.city}",
             ],
             "service_code": debtor.service_code,
-            "engagement_number": debtor.engagement_number,
+            "engagement_number": basis["facts"].get(ENGAGEMENT) or debtor.engagement_number,
             "party": ", ".join(sorted({a["party"] for a in agreements} - {""})),
         },
         "subject": basis["facts"]["subject"],
@@ -298,7 +300,9 @@ def _sources(agreements: list[dict], basis: dict, siret: str) -> list[str]:
 
     An approximation says so, with the reason for which it was accepted.
     """
-    named = [f"Écoles inscrites : {', '.join(a['reference'] for a in agreements)}"]
+    with_schools = [a["reference"] for a in agreements if a["schools"]]
+    named = [f"Écoles inscrites : {', '.join(with_schools)}"] if with_schools else []
+    named += _services(agreements, basis)
     if not any(c["metric"] != "schools" or c["model"] == "banded" for c in basis["charges"]):
         return named
     billable = {}
@@ -319,6 +323,21 @@ def _sources(agreements: list[dict], basis: dict, siret: str) -> list[str]:
             why = "; ".join(dict.fromkeys(reasons))
             named.append(f"Effectifs approchés : {labels[code]} ; acceptés, motif : {why}")
     return named
+
+
+def _services(agreements: list[dict], basis: dict) -> list[str]:
+    """Say when each service billed by the unit was done, and what proves it."""
+    labels = {c["code"]: c["label"] for c in basis["charges"]}
+    here = {a["reference"] for a in agreements}
+    done: dict[str, list[str]] = {}
+    for item in basis["facts"].get(DELIVERED, ()):
+        if item["agreement"] in here and item["code"] in labels:
+            day = short_date(date.fromisoformat(item["on"]))
+            label = labels[item["code"]]
+            what = [text for text in (item["subject"], item["proof"]) if text != label]
+            words = f"{integer(item['quantity'])} le {day} ({', '.join(what)})"
+            done.setdefault(label, []).append(words)
+    return [f"Service fait – {label} : {' ; '.join(items)}" for label, items in done.items()]
 
 
 def _sentence(text: str) -> str:

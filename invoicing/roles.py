@@ -36,6 +36,7 @@ VIEW_ALL = [
     "conventions.enrolment",
     "conventions.subscription",
     "conventions.deliveredunits",
+    "conventions.delivery",
     "conventions.amendment",
     "conventions.papertext",
     "conventions.paper",
@@ -70,6 +71,13 @@ VIEW_ALL = [
     "invoicing.adjustment",
     "invoicing.votedamount",
     "invoicing.callrules",
+    "invoicing.catalogue",
+    "invoicing.catalogueitem",
+    "invoicing.quote",
+    "invoicing.quoteline",
+    "invoicing.quoteevent",
+    "invoicing.supplierinvoice",
+    "invoicing.servedline",
 ]
 EDITED_BY_GESTIONNAIRE = [
     "members.member",
@@ -89,6 +97,7 @@ EDITED_BY_GESTIONNAIRE = [
     "conventions.enrolment",
     "conventions.subscription",
     "conventions.deliveredunits",
+    "conventions.delivery",
     "invoicing.coststatement",
     "invoicing.expense",
     "invoicing.ownshare",
@@ -98,6 +107,12 @@ EDITED_BY_GESTIONNAIRE = [
     "invoicing.exclusion",
     "invoicing.acceptance",
     "invoicing.votedamount",
+    "invoicing.catalogue",
+    "invoicing.catalogueitem",
+    "invoicing.quote",
+    "invoicing.quoteline",
+    "invoicing.supplierinvoice",
+    "invoicing.servedline",
 ]
 # Added, or moved on by the actions that ask for « change »: never deleted.
 RECORDED_BY_GESTIONNAIRE = ["members.headcount", "members.usage", "conventions.amendment"]
@@ -109,6 +124,8 @@ EDITED_BY_FINANCES = [
     "members.accountant",
     "members.signatory",
     "members.member",
+    "invoicing.supplierinvoice",
+    "invoicing.servedline",
 ]
 READER = [f"view:{model}" for model in VIEW_ALL]
 ROLES = {
@@ -150,8 +167,8 @@ def _each(verbs: str, models: str) -> list[str]:
     return [f"{verb}:{model}" for model in models.split() for verb in verbs.split()]
 
 
-# What the former release gave, frozen: a right of ROLES that is not there is new to a group that exists.
-# At each release, replace it by the ROLES of the one before.
+# What the first release gave, frozen: a right of ROLES that is neither there nor in ADDED is new to a
+# group that exists.
 FORMER_READER = _each(
     "view",
     """
@@ -205,6 +222,95 @@ FORMER = {
     "lecture": FORMER_READER,
 }
 
+# What each release after it added, oldest first, frozen too: at each release, add what it gave.
+ADDED: list[dict[str, list[str]]] = [
+    {
+        "gestionnaire": [
+            *_each(
+                "view",
+                """
+                entsvc.datedfigure invoicing.numberingpolicy
+                invoicing.titreevent invoicing.mandatrequest
+                invoicing.bordereauevent invoicing.pendingreceipt
+                invoicing.reminder invoicing.reminderstep
+                invoicing.closedexercice invoicing.adjustment
+                invoicing.callrules
+                """,
+            ),
+            *_each(
+                "view add change delete visa_statement",
+                """
+                invoicing.coststatement
+                """,
+            ),
+            *_each(
+                "view add change delete",
+                """
+                invoicing.expense invoicing.ownshare invoicing.subsidy
+                invoicing.votedamount
+                """,
+            ),
+        ],
+        "finances": [
+            *_each(
+                "view add change",
+                """
+                entsvc.datedfigure invoicing.callrules
+                """,
+            ),
+            *_each(
+                "view add change delete",
+                """
+                invoicing.numberingpolicy invoicing.reminderstep
+                invoicing.adjustment
+                """,
+            ),
+            *_each(
+                "view",
+                """
+                invoicing.titreevent invoicing.mandatrequest
+                invoicing.bordereauevent invoicing.pendingreceipt
+                invoicing.expense invoicing.ownshare invoicing.subsidy
+                invoicing.votedamount
+                """,
+            ),
+            *_each(
+                "view write_reminder",
+                """
+                invoicing.reminder
+                """,
+            ),
+            *_each(
+                "view close_exercice",
+                """
+                invoicing.closedexercice
+                """,
+            ),
+            *_each(
+                "view visa_statement close_statement",
+                """
+                invoicing.coststatement
+                """,
+            ),
+            "add:entsvc.upload",
+        ],
+        "lecture": [
+            *_each(
+                "view",
+                """
+                entsvc.datedfigure invoicing.numberingpolicy
+                invoicing.titreevent invoicing.mandatrequest
+                invoicing.bordereauevent invoicing.pendingreceipt
+                invoicing.reminder invoicing.reminderstep
+                invoicing.closedexercice invoicing.coststatement
+                invoicing.expense invoicing.ownshare invoicing.subsidy
+                invoicing.adjustment invoicing.votedamount invoicing.callrules
+                """,
+            ),
+        ],
+    },
+]
+
 
 def create_groups() -> list[str]:
     """Create the groups that do not exist yet, with their permissions; return their names."""
@@ -212,16 +318,16 @@ def create_groups() -> list[str]:
     for name, wanted in ROLES.items():
         group, is_new = Group.objects.get_or_create(name=name)
         if is_new:
-            group.permissions.set(permission(item) for item in wanted)
+            group.permissions.set(permissions(wanted))
             created.append(name)
     return created
 
 
 def add_new_rights() -> dict[str, list[str]]:
-    """Give each known group, once, the rights that the former release did not have; return them all.
+    """Give each known group, once, the rights of the releases that it has not seen; return them all.
 
     What an administrator changed stays: an emptied group gets nothing, nor does a group that holds any
-    right on what the former release did not know, sign that it was given the new ones already.
+    right on what a release brought, sign that it was given the rights of that one already.
     """
     added = {}
     for group in Group.objects.filter(name__in=ROLES).order_by("name"):
@@ -234,14 +340,30 @@ def add_new_rights() -> dict[str, list[str]]:
 
 def _new_rights(group: Group) -> list[str]:
     """Return the rights of its role that a group is still to be given."""
-    former = FORMER[group.name]
-    known = {item.partition(":")[2] for rights in FORMER.values() for item in rights}
-    fresh = [item for item in ROLES[group.name] if item not in former]
-    signs = [item for item in fresh if item.partition(":")[2] not in known]
-    if not _held(group, former) or _held(group, signs):
+    if not _held(group, FORMER[group.name]):
         return []
-    held = set(_held(group, fresh))
-    return [item for item in fresh if item not in held]
+    known = _models(FORMER.values())
+    given: list[str] = []
+    for release in (*ADDED, _latest()):
+        fresh = release[group.name]
+        signs = [item for item in fresh if item.partition(":")[2] not in known]
+        if not _held(group, signs):
+            held = set(_held(group, fresh))
+            given += [item for item in fresh if item not in held]
+        known |= _models(release.values())
+    return given
+
+
+def _latest() -> dict[str, list[str]]:
+    """Return what ROLES gives beyond the former releases."""
+    before = {
+        name: {*FORMER[name], *(item for release in ADDED for item in release[name])} for name in ROLES
+    }
+    return {name: [item for item in ROLES[name] if item not in before[name]] for name in ROLES}
+
+
+def _models(rights: Iterable[list[str]]) -> set[str]:
+    return {item.partition(":")[2] for items in rights for item in items}
 
 
 def _held(group: Group, items: Iterable[str]) -> list[str]:
@@ -253,12 +375,21 @@ def _held(group: Group, items: Iterable[str]) -> list[str]:
     return [item for item in items if _key(item) in held]
 
 
+def permissions(items: Iterable[str]) -> list[Permission]:
+    """Return the permissions of rights, in one query; raises Permission.DoesNotExist if one lacks."""
+    keys = [_key(item) for item in items]
+    named = Permission.objects.filter(codename__in={codename for codename, _, _ in keys})
+    rows = named.select_related("content_type").order_by("pk")
+    known = {(row.codename, row.content_type.app_label, row.content_type.model): row for row in rows}
+    for key in keys:
+        if key not in known:
+            raise Permission.DoesNotExist(".".join(key))
+    return [known[key] for key in keys]
+
+
 def permission(item: str) -> Permission:
     """Return the permission of a right « verb:application.model »; raises Permission.DoesNotExist."""
-    codename, app, model = _key(item)
-    return Permission.objects.get(
-        codename=codename, content_type__app_label=app, content_type__model=model
-    )
+    return permissions([item])[0]
 
 
 def _key(item: str) -> tuple[str, str, str]:

@@ -184,7 +184,7 @@ def _check_agreements(charges: tuple[Charge, ...], results: list[Result], twice:
     """Report what no charge will ever price, and what would be priced twice."""
     per_school = [charge for charge in charges if charge.metric != UNITS]
     options = {charge.subscription for charge in charges}
-    unit_codes = {charge.code for charge in charges if charge.metric == UNITS}
+    priced = {charge.code: charge for charge in charges if charge.metric == UNITS}
     for result in results:
         for agreement in result.member.agreements:
             if not agreement.schools and not agreement.units:
@@ -193,8 +193,14 @@ def _check_agreements(charges: tuple[Charge, ...], results: list[Result], twice:
                 message = f"L'option {code} de {agreement.title} n'existe pas dans ce tarif."
                 result.report(Anomaly("unknown_option", message))
             for code, _ in agreement.units:
-                if code not in unit_codes:
+                if code not in priced:
                     message = f"Les unités {code} de {agreement.title} n'ont pas de prix ici."
+                    result.report(Anomaly("unknown_unit", message))
+                elif not _subscribed(priced[code], agreement):
+                    option = priced[code].subscription
+                    message = (
+                        f"Unités {code} de {agreement.title} : l'option {option} n'est pas souscrite."
+                    )
                     result.report(Anomaly("unknown_unit", message))
             for school in agreement.schools:
                 _check_school(school, agreement, per_school, twice, result)

@@ -2,6 +2,7 @@
 
 from conventions.models.agreements import Conditions, ConditionsNotice, Convention
 from conventions.models.amendments import AmendedCommune, AmendedSchool, Amendment
+from conventions.models.deliveries import Delivery
 from conventions.models.endings import Termination
 from conventions.models.enrolments import DeliveredUnits, Enrolment, Subscription
 from conventions.models.log import Transition
@@ -16,6 +17,7 @@ __all__ = [
     "ConditionsNotice",
     "Convention",
     "DeliveredUnits",
+    "Delivery",
     "Enrolment",
     "Paper",
     "PaperKind",

@@ -1,5 +1,6 @@
 """What an agreement carries each school year: schools, options and delivered units."""
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from simple_history.models import HistoricalRecords
@@ -121,3 +122,16 @@ class DeliveredUnits(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} {self.code} ({self.convention.reference})"
+
+    def clean(self) -> None:
+        """Refuse a total where dated deliveries already make it."""
+        if self.convention_id is None or self.school_year is None:
+            return
+        dated = self.convention.deliveries.yearly(self.school_year).filter(code=self.code)
+        if dated.exists():
+            raise ValidationError(
+                {
+                    "code": "Des prestations datées de cette ligne sont enregistrées pour l'année : "
+                    "leur somme en est le total."
+                }
+            )

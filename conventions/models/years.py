@@ -21,3 +21,7 @@ class Years(models.Model):
                 violation_error_message="La dernière année précède la première.",
             )
         ]
+
+    def covers(self, year: int) -> bool:
+        """Tell whether a school year is within the span."""
+        return self.first_year <= year and (self.last_year is None or year <= self.last_year)

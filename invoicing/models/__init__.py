@@ -19,6 +19,16 @@ from invoicing.models.follow_up import (
 )
 from invoicing.models.numbering import WIDEST, NumberingPolicy
 from invoicing.models.payments import Payment, PendingReceipt, Reminder, ReminderStep
+from invoicing.models.quotes import (
+    BilledDelivery,
+    Catalogue,
+    CatalogueItem,
+    Quote,
+    QuoteEvent,
+    QuoteLine,
+    ServedLine,
+    SupplierInvoice,
+)
 from invoicing.models.runs import Anomaly, Call, CallLine, Campaign, LineFacts, Run
 from invoicing.models.titres import Bordereau, Counter, Series, Titre, TitreDocument, TitreLine
 
@@ -26,6 +36,7 @@ __all__ = [
     "Acceptance",
     "Adjustment",
     "Anomaly",
+    "BilledDelivery",
     "Bordereau",
     "BordereauDocument",
     "BordereauEvent",
@@ -33,6 +44,8 @@ __all__ = [
     "CallLine",
     "CallRules",
     "Campaign",
+    "Catalogue",
+    "CatalogueItem",
     "Category",
     "ClosedExercice",
     "CostStatement",
@@ -46,11 +59,16 @@ __all__ = [
     "OwnShare",
     "Payment",
     "PendingReceipt",
+    "Quote",
+    "QuoteEvent",
+    "QuoteLine",
     "Reminder",
     "ReminderStep",
     "Run",
     "Series",
+    "ServedLine",
     "Subsidy",
+    "SupplierInvoice",
     "Titre",
     "TitreDocument",
     "TitreEvent",

@@ -106,9 +106,12 @@ class BordereauDocument(models.Model):
         return f"{self.bordereau}.pdf"
 
 
-@protected()
+@protected(follow_up=("mandat", "paid_on"))
 class MandatRequest(models.Model):
-    """The request of a mandat at account 673: what offsets a titre of a closed exercice."""
+    """The request of a mandat at account 673: what offsets a titre of a closed exercice.
+
+    `mandat` and `paid_on` follow, once the mandat that it asked for is issued and paid.
+    """
 
     issuer_path = "titre__issuer"
 
@@ -126,6 +129,8 @@ class MandatRequest(models.Model):
     document = models.ForeignKey(
         StoredDocument, models.RESTRICT, verbose_name="document", related_name="+"
     )
+    mandat = models.CharField("numéro du mandat", max_length=30, blank=True)
+    paid_on = models.DateField("mandat payé le", null=True, blank=True)
 
     class Meta:
         verbose_name = "demande de mandat"
@@ -136,7 +141,12 @@ class MandatRequest(models.Model):
                 condition=Q(amount__gt=0),
                 name="mandat_request_positive",
                 violation_error_message="Le montant d'une demande de mandat est positif.",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(paid_on__isnull=True) | ~Q(mandat=""),
+                name="mandat_paid_by_its_number",
+                violation_error_message="Un mandat payé a un numéro.",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,5 +1,7 @@
 """Campaign → run → call → line: what a calculation found, frozen with its basis."""
 
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 
@@ -10,8 +12,20 @@ from members.models import Member
 from tariffs.models import Adoption, Schedule
 
 
+class Campaigns(models.QuerySet):
+    """Campaigns, the yearly ones told from what is billed apart."""
+
+    def of_year(self, schedule: Any, year: int) -> "Campaigns":
+        """Return the principal campaign of a schedule and school year and its supplementary ones."""
+        return self.filter(schedule=schedule, school_year=year, apart=False)
+
+
 class Campaign(models.Model):
-    """The calls of one schedule for one school year: rank 1 is the principal one."""
+    """The calls of one schedule for one school year: rank 1 is the principal one.
+
+    What is billed apart, a quote or some deliveries, is a campaign of its own: the yearly ones neither
+    count nor complete it.
+    """
 
     issuer_path = "schedule__issuer"
 
@@ -26,13 +40,25 @@ class Campaign(models.Model):
         blank=True,
         help_text="D'une campagne complémentaire : école oubliée, membre tardif…",
     )
+    apart = models.BooleanField("facturée à part", default=False, editable=False)
+    quote = models.OneToOneField(
+        "invoicing.Quote",
+        models.RESTRICT,
+        verbose_name="devis",
+        related_name="campaign",
+        null=True,
+        blank=True,
+        editable=False,
+    )
+
+    objects = Campaigns.as_manager()
 
     class Meta:
         verbose_name = "campagne"
         ordering = ["-school_year", "schedule", "rank"]
         constraints = [
             models.UniqueConstraint(
-                fields=["schedule", "school_year", "rank"],
+                fields=["schedule", "school_year", "apart", "rank"],
                 name="campaign_once",
                 violation_error_message="Cette campagne existe déjà.",
             ),
@@ -42,9 +68,14 @@ class Campaign(models.Model):
                 violation_error_message="Le rang commence à 1.",
             ),
             models.CheckConstraint(
-                condition=Q(rank=1) | ~Q(reason=""),
+                condition=Q(rank=1, apart=False) | ~Q(reason=""),
                 name="campaign_supplementary_says_why",
-                violation_error_message="Une campagne complémentaire dit pourquoi.",
+                violation_error_message="Une campagne complémentaire, ou à part, dit pourquoi.",
+            ),
+            models.CheckConstraint(
+                condition=Q(quote__isnull=True) | Q(apart=True),
+                name="campaign_of_a_quote_is_apart",
+                violation_error_message="Un devis se facture à part.",
             ),
         ]
 
@@ -54,7 +85,16 @@ class Campaign(models.Model):
 
     def __str__(self) -> str:
         suffix = "" if self.rank == 1 else f", complémentaire n° {self.rank - 1}"
+        if self.apart:
+            suffix = f", à part n° {self.rank} ({self.reason})"
         return f"{self.schedule.code} {self.school_year_label}{suffix}"
+
+    @property
+    def together(self) -> Campaigns:
+        """Return the campaigns that must not bill the same twice: those of its year, or itself apart."""
+        if self.apart:
+            return Campaign.objects.filter(pk=self.pk)
+        return Campaign.objects.of_year(self.schedule_id, self.school_year)
 
 
 @protected()
@@ -65,7 +105,12 @@ class Run(models.Model):
 
     campaign = models.ForeignKey(Campaign, models.RESTRICT, verbose_name="campagne", related_name="runs")
     adoption = models.ForeignKey(
-        Adoption, models.RESTRICT, verbose_name="adoption du tarif", related_name="+"
+        Adoption,
+        models.RESTRICT,
+        verbose_name="adoption du tarif",
+        related_name="+",
+        null=True,
+        help_text="Vide pour un devis : ses prix sont ceux du catalogue.",
     )
     number = models.PositiveIntegerField("numéro du calcul")
     computed_at = models.DateTimeField("calculé le", auto_now_add=True)

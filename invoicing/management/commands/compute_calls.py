@@ -8,7 +8,7 @@ from entsvc import school_year
 from entsvc.commands import JsonCommand, school_year_argument
 from entsvc.french import euros, plural
 from entsvc.journal import command_actor
-from invoicing.calculation import SupplementaryRefused, compute_run
+from invoicing.calculation import CampaignRefused, compute_run
 from invoicing.models import Anomaly, Call, CallLine, Run
 from tariffs.adoption import NotAdopted
 from tariffs.models import Schedule
@@ -59,7 +59,7 @@ class Command(JsonCommand):
             self.fail(_failure(options, "unknown_schedule", message), message, as_json=as_json)
         except NotAdopted as error:
             self.fail(_failure(options, "not_adopted", str(error)), str(error), as_json=as_json)
-        except SupplementaryRefused as error:
+        except CampaignRefused as error:
             self.fail(_failure(options, "supplement_refused", str(error)), str(error), as_json=as_json)
         self.answer(run_document(run), _words(run), as_json=as_json)
 
