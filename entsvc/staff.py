@@ -1,9 +1,11 @@
 """How staff pages behave: French search without accents, money and school years, read-only rows."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import display_for_field, label_for_field, lookup_field
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
 from django.db.models import Field, ForeignKey, Model, QuerySet
@@ -12,14 +14,16 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.views import ChangeList
-from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from entsvc.fields import MoneyField, SchoolYearField, SearchField, search_key
 
+LINK = '<a class="text-primary-600 whitespace-nowrap dark:text-primary-500" href="{}">{}</a>'
 WIDGETS = {
-    MoneyField: {"widget": UnfoldAdminDecimalFieldWidget},
+    MoneyField: {"widget": UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"})},
     SchoolYearField: {"widget": UnfoldAdminTextInputWidget},
 }
 
@@ -85,13 +89,32 @@ class ReadOnlyAdmin(StaffAdmin):
 
 
 class ReadOnlyInline(TabularInline):
-    """Rows shown inside another page and never written there."""
+    """Rows shown inside another page and never written there.
+
+    `linked` names the column that leads to each row's own page: without their titles, no row has a
+    link of its own.
+    """
 
     extra = 0
     per_page = 20
     can_delete = False
     show_change_link = False
     hide_title = True
+    linked = ""
+
+    @property
+    def to_its_page(self) -> Callable[[Model], str]:
+        """Return the column of links, under the name and with the text of the one it stands for."""
+        return _link_column(self)
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        """Put the column of links where `linked` stands."""
+        fields = list(super().get_fields(request, obj))
+        return ["to_its_page" if name == self.linked else name for name in fields]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        """Add the column of links, which no form knows."""
+        return [*super().get_readonly_fields(request, obj), *(["to_its_page"] if self.linked else [])]
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         """Refuse."""
@@ -100,6 +123,21 @@ class ReadOnlyInline(TabularInline):
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Refuse."""
         return False
+
+
+def _link_column(inline: ReadOnlyInline) -> Callable[[Model], str]:
+    meta = inline.model._meta
+
+    def column(row: Model) -> str:
+        if row.pk is None:
+            return ""
+        field, _, value = lookup_field(inline.linked, row, inline)
+        text = value if field is None else display_for_field(value, field, "")
+        url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
+        return format_html(LINK, url, text or row)
+
+    column.short_description = label_for_field(inline.linked, inline.model, inline)
+    return column
 
 
 class LoadedAutocomplete(AutocompleteSelect):

@@ -10,12 +10,12 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import ExpressionWrapper, F, OuterRef, Q, Subquery, Sum, TextChoices, Value
+from django.db.models import Exists, ExpressionWrapper, F, OuterRef, Q, Subquery, Sum, TextChoices, Value
 from django.db.models.functions import Coalesce
 
 from entsvc.fields import MoneyField
 from invoicing.deadlines import deadline
-from invoicing.models import MandatRequest, Payment, Titre, TitreEvent
+from invoicing.models import BordereauEvent, MandatRequest, Payment, Titre, TitreEvent
 from invoicing.payments import ZERO, remaining
 from invoicing.prescription import Limit, Limits
 from members.models import Issuer
@@ -42,6 +42,8 @@ class Standing:
 
     `asked_by_mandat`: what mandats were asked to offset; it changes nothing to what is due.
     `is_project`: it went out under our provisional reference, the accountant's number is still awaited.
+    `is_sent`: its bordereau went to the accountant, who sends the titre to its debtor, or the accountant
+    answered or received something; before that, the debtor may not have heard of it.
     """
 
     key: Any
@@ -60,6 +62,7 @@ class Standing:
     asked_by_mandat: Decimal
     rejected: bool
     is_project: bool
+    is_sent: bool
     limit: Limit
 
     @property
@@ -115,6 +118,11 @@ class Sums:
         for name in _SUMMED:
             setattr(self, name, getattr(self, name) + getattr(standing, name))
         self.ages[standing.age(on)] += standing.remaining
+
+    @property
+    def due(self) -> Decimal:
+        """Return the euros asked once corrected."""
+        return self.total - self.corrected
 
     @property
     def by_age(self) -> list[Decimal]:
@@ -199,6 +207,7 @@ def _standing(row: dict[str, Any], issuer: Issuer, limits: Limits) -> Standing:
         school_year=row["campaign__school_year"],
         rejected=answer == TitreEvent.Kind.REJECTED,
         is_project=bool(row["is_external"]) and not row["external_reference"],
+        is_sent=row["bordereau_sent"] or answer is not None or bool(row["received"]),
         limit=limits.to_collect(issuer, row["issued_on"], taken_on, row["debtor__kind"]),
         **{name: row[name] for name in _COPIED},
     )
@@ -213,6 +222,9 @@ _NOTHING = Value(ZERO, output_field=MoneyField())
 
 def _rows(issuer: Issuer, on: date) -> Any:
     answers = TitreEvent.objects.filter(titre=OuterRef("pk"), on__lte=on).order_by("-pk")
+    sent = BordereauEvent.objects.filter(
+        bordereau=OuterRef("bordereau"), kind=BordereauEvent.Kind.SENT, on__lte=on
+    )
     return (
         Titre.objects.filter(issuer=issuer, kind=Titre.Kind.TITRE, issued_on__lte=on)
         .annotate(
@@ -223,11 +235,12 @@ def _rows(issuer: Issuer, on: date) -> Any:
             answered_on=Subquery(answers.values("on")[:1]),
             due_text=F("payload__document__due_text"),
             is_external=F("payload__document__external"),
+            bordereau_sent=Exists(sent),
         )
         .order_by("debtor_name", "issued_on", "reference")
         .values(
             "pk", "campaign__school_year", "debtor__kind", "answer", "answered_on", "due_text",
-            "is_external", *_COPIED,
+            "is_external", "bordereau_sent", *_COPIED,
         )
         .iterator()
     )  # fmt: skip

@@ -5,7 +5,7 @@ at account 673. The report is frozen with its fingerprint and that of the journa
 """
 
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -15,9 +15,16 @@ from django.utils import timezone
 
 from entsvc import chain, journal
 from entsvc.canonical import fingerprint
-from entsvc.french import plural, short_date
-from invoicing.models import Bordereau, BordereauEvent, ClosedExercice, Series, Titre
-from invoicing.numbering import IssueRefused, lock_counter
+from entsvc.french import integer, plural, short_date
+from invoicing.models import (
+    Bordereau,
+    BordereauEvent,
+    ClosedExercice,
+    MandatRequest,
+    Series,
+    Titre,
+)
+from invoicing.numbering import IssueRefused, last_day_of, lock_counter
 from invoicing.payments import ZERO
 from invoicing.statuses import ORDER, Status, with_status
 from invoicing.verification import Scope, Verdict, verify
@@ -37,17 +44,21 @@ class ClosingRefused(Exception):
 
 @dataclass(frozen=True)
 class Collection:
-    """What was asked and received for the titres of an exercice, in euros, and how many are not paid."""
+    """What was asked and received for the titres of an exercice, in euros, and how many are not paid.
+
+    `mandats`: what mandats were asked to give back, once by request; it changes nothing to what is due.
+    """
 
     due: Decimal = ZERO
     paid: Decimal = ZERO
     remaining: Decimal = ZERO
+    mandats: Decimal = ZERO
     unpaid: int = 0
     rejected: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return the amounts as strings with two decimals."""
-        amounts = {name: str(getattr(self, name)) for name in ("due", "paid", "remaining")}
+        amounts = {name: str(getattr(self, name)) for name in ("due", "paid", "remaining", "mandats")}
         return {**amounts, "unpaid": self.unpaid, "rejected": self.rejected}
 
 
@@ -110,7 +121,9 @@ def collection(scope: Scope) -> Collection:
         unpaid=Count("pk", filter=Q(due_left__gt=0)),
         rejected=Count("pk", filter=Q(status_rank=ORDER.index(Status.REJECTED))),
     )
+    requests = scope.of(MandatRequest.objects, "titre__")
     return Collection(
+        mandats=requests.aggregate(sum=Sum("amount"))["sum"] or ZERO,
         due=sums["owed"] or ZERO,
         paid=sums["given"] or ZERO,
         remaining=sums["left"] or ZERO,
@@ -173,7 +186,7 @@ def _warnings(figures: ExerciceFigures, money: Collection) -> list[str]:
     """Tell what no rule forbids, and what nobody would want to find out afterwards."""
     found = []
     issuer, exercice = figures.issuer, figures.exercice
-    last_day = date(exercice + 1, 1, 1) + timedelta(days=issuer.complementary_days - 1)
+    last_day = last_day_of(exercice, issuer.complementary_days)
     if issuer.complementary_days and timezone.localdate() <= last_day:
         found.append(
             f"La période complémentaire court jusqu'au {short_date(last_day)} : une fois l'exercice "
@@ -187,13 +200,22 @@ def _warnings(figures: ExerciceFigures, money: Collection) -> list[str]:
     for name, word in (("signed", "signé"), ("sent", "envoyé")):
         left = count - steps[name]
         if left:
-            found.append(f"{plural(left, 'bordereau', 'bordereaux')} sur {count} sans mention {word}.")
+            found.append(not_recorded(left, count, word))
     if money.rejected:
         found.append(
             f"{plural(money.rejected, 'titre rejeté', 'titres rejetés')} par le comptable et non "
             "annulés : une fois l'exercice clos, seul un mandat les compense."
         )
     return found
+
+
+def not_recorded(left: int, count: int, word: str) -> str:
+    """Say how many bordereaux of all were not recorded as signed, or as sent."""
+    if left == count:
+        none = "Le seul bordereau" if count == 1 else f"Aucun des {integer(count)} bordereaux"
+        return f"{none} n'est enregistré comme {word}."
+    one, many = f"n'est pas enregistré comme {word}", f"ne sont pas enregistrés comme {word}s"
+    return f"Sur {integer(count)} bordereaux, {plural(left, one, many)}."
 
 
 def _deviations(verdict: Verdict) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q
+from django.http import QueryDict
 from django.utils import timezone
 from unfold.widgets import (
     UnfoldAdminSelectWidget,
@@ -15,6 +16,7 @@ from unfold.widgets import (
 
 from entsvc.french import euros
 from invoicing.correction_payload import PartOff
+from invoicing.follow_up_forms import keep_choosing
 from invoicing.forms import EurosField
 from invoicing.models import Titre
 from invoicing.reissue import Candidate
@@ -59,8 +61,19 @@ class CorrectionForm(forms.Form):
         return self.cleaned_data
 
 
+class BulkAnnulForm(CorrectionForm):
+    """One error, one date and one signatory for all the titres chosen in a list."""
+
+    def __init__(self, data: QueryDict, *, titre: Titre) -> None:
+        super().__init__(data if "on" in data else None, titre=titre)
+        self.fields["reason"].help_text = "Imprimée sur chaque document : la même pour tous ces titres."
+        keep_choosing(self, data)
+
+
 class ReductionForm(CorrectionForm):
-    """What is taken off: lines of the titre, or free amounts on its charges."""
+    """What is taken off: lines of the titre, or free amounts on its charges, two fields a row."""
+
+    headings = ("Ligne ou rubrique à réduire", "À retirer, en euros")
 
     def __init__(self, *args: Any, titre: Titre, **kwargs: Any) -> None:
         super().__init__(*args, titre=titre, **kwargs)
@@ -76,20 +89,31 @@ class ReductionForm(CorrectionForm):
         ]
         rows: dict[str, forms.Field] = {}
         for rank in range(1, ROWS + 1):
+            what, amount = (f"{heading} ({rank})" for heading in self.headings)
             rows[f"what_{rank}"] = forms.ChoiceField(
-                label=f"Ligne ou rubrique à réduire ({rank})",
+                label=what,
                 choices=choices,
                 required=rank == 1,
-                widget=UnfoldAdminSelectWidget,
+                widget=UnfoldAdminSelectWidget(attrs={"aria-label": what}),
             )
             rows[f"amount_{rank}"] = EurosField(
-                label=f"Montant à retirer, en euros ({rank})",
+                label=amount,
                 max_digits=12,
                 decimal_places=2,
                 required=rank == 1,
-                widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
+                widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal", "aria-label": amount}),
             )
         self.fields = {**rows, **self.fields}
+
+    @property
+    def pairs(self) -> list[tuple[forms.BoundField, forms.BoundField]]:
+        """Return the rows of what is taken off."""
+        return [(self[f"what_{rank}"], self[f"amount_{rank}"]) for rank in range(1, ROWS + 1)]
+
+    def visible_fields(self) -> list[forms.BoundField]:
+        """Return the others: the rows are shown as a table."""
+        paired = {field.name for pair in self.pairs for field in pair}
+        return [field for field in super().visible_fields() if field.name not in paired]
 
     def clean(self) -> dict[str, Any]:
         """Refuse half a row."""
@@ -156,6 +180,18 @@ class MandatForm(CorrectionForm):
             widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
         )
         self.fields = {"amount": amount, **self.fields}
+
+
+class PaidMandatForm(forms.Form):
+    """The mandat that answered a request, and when it was paid."""
+
+    mandat = forms.CharField(label="Numéro du mandat", max_length=30, widget=UnfoldAdminTextInputWidget)
+    paid_on = forms.DateField(
+        label="Payé le",
+        required=False,
+        widget=UnfoldAdminSingleDateWidget,
+        help_text="Laissez vide tant que le comptable ne l'a pas payé : revenez ici ensuite.",
+    )
 
 
 class ComputeForm(forms.Form):

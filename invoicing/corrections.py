@@ -27,11 +27,11 @@ from invoicing.correction_payload import (
     taken_by_line,
 )
 from invoicing.issuing import check_ledger
-from invoicing.models import Bordereau, ClosedExercice, Series, Titre, TitreLine
+from invoicing.models import Bordereau, Series, Titre, TitreLine
 from invoicing.numbering import (
     IssueRefused,
+    all_closed,
     correction_reference,
-    exercice_for,
     is_external,
     take_numbers,
 )
@@ -134,16 +134,7 @@ def asked_by_mandat(titre: Titre) -> Decimal:
 
 def why_closed(titre: Titre, on: date) -> str:
     """Say why a correction of that day can't bear the exercice of a titre; nothing when it can."""
-    series = {"issuer": titre.issuer_id, "budget": titre.budget, "exercice": titre.exercice}
-    if ClosedExercice.objects.filter(**series).exists():
-        return f"L'exercice {titre.exercice} est clos"
-    try:
-        exercice_for(on, titre.exercice, titre.issuer.complementary_days)
-    except IssueRefused:
-        return (
-            f"Le {short_date(on)}, l'exercice {titre.exercice} et sa période complémentaire sont finis"
-        )
-    return ""
+    return all_closed([titre], on).get(titre.pk, "")
 
 
 def check_exercice(titre: Titre, on: date) -> None:

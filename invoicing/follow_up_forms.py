@@ -84,15 +84,20 @@ class BulkAnswerForm(AnswerForm):
         del self.fields["kind"]
         if kind == TitreEvent.Kind.REJECTED:
             self.fields["comment"].required = True
-        chosen = {name: data.get(name, "") for name in ("action", "select_across")}
-        for name, value in chosen.items():
-            self.fields[name] = forms.CharField(required=False, initial=value, widget=forms.HiddenInput)
-        self.fields[ACTION_CHECKBOX_NAME] = forms.MultipleChoiceField(
-            choices=[(key, key) for key in data.getlist(ACTION_CHECKBOX_NAME)],
-            initial=data.getlist(ACTION_CHECKBOX_NAME),
-            required=False,
-            widget=forms.MultipleHiddenInput,
-        )
+        keep_choosing(self, data)
+
+
+def keep_choosing(form: forms.Form, data: QueryDict) -> None:
+    """Let a form send again what was chosen in the list that it comes from."""
+    for name in ("action", "select_across"):
+        value = data.get(name, "")
+        form.fields[name] = forms.CharField(required=False, initial=value, widget=forms.HiddenInput)
+    form.fields[ACTION_CHECKBOX_NAME] = forms.MultipleChoiceField(
+        choices=[(key, key) for key in data.getlist(ACTION_CHECKBOX_NAME)],
+        initial=data.getlist(ACTION_CHECKBOX_NAME),
+        required=False,
+        widget=forms.MultipleHiddenInput,
+    )
 
 
 class JournalForm(forms.Form):

@@ -28,6 +28,7 @@ from invoicing.numbering import (
     numbers_left,
     reference_of,
     take_numbers,
+    why_over,
 )
 from invoicing.payload import Letterhead, draft, letterhead, numbered
 from invoicing.seals import seal
@@ -65,7 +66,7 @@ def issue(
     """Issue the clean calls of a run that have no titre yet in its campaign.
 
     Called again, it issues only what is left. Raises IssueRefused (French messages) when nothing can be
-    issued at all: wrong signatory, missing mention, date before the series, wrong exercice.
+    issued at all: wrong signatory, missing mention, date before the series, exercice wrong or over.
     """
     issuer = run.campaign.schedule.issuer
     check_ledger()
@@ -74,6 +75,7 @@ def issue(
     issued = Issued(exercice_for(on, exercice, issuer.complementary_days))
     issued.warnings = _warnings(run, on)
     head = head_of(run, signatory, on)
+    _check_exercice(issued.exercice, on, head, issuer.complementary_days)
     ready, issued.blocked = _sort_calls(run)
     issued.warnings += _unverified_sirets(ready)
     drafts = _drafts(ready, run, head)
@@ -93,7 +95,7 @@ def head_of(run: Run, signatory: Signatory, on: date) -> Letterhead:
     """Return what the titres of a run have in common on a day; raises IssueRefused."""
     facts = run.basis["facts"]
     foundations = [f"Tarif {facts['version']} : {facts['act']}"]
-    if run.campaign.rank > 1:
+    if "supplement" in facts:
         foundations.append(facts["supplement"])
     return letterhead(
         schedule=run.campaign.schedule, signatory=signatory, on=on, foundations=foundations
@@ -107,6 +109,16 @@ def check_ledger() -> None:
         raise IssueRefused(
             f"La protection des titres n'est pas installée ({', '.join(absent)}) : "
             "lancez « manage.py migrate »."
+        )
+
+
+def _check_exercice(exercice: int, on: date, head: Letterhead, complementary_days: int) -> None:
+    """Raise IssueRefused for an exercice that is over today; a specimen, which binds nobody, may be."""
+    why = why_over(exercice, on, complementary_days)
+    if why and not head.specimen:
+        raise IssueRefused(
+            f"{why} : aucun titre n'y est plus émis, quelle que soit la date saisie. Émettez-le à la "
+            "date d'aujourd'hui, sur l'exercice en cours."
         )
 
 
@@ -202,9 +214,8 @@ def lock(campaign: Campaign) -> Campaign:
     name the campaign are not held up: a correction takes its numbers before the database checks what it
     names, and each would otherwise wait for the other.
     """
-    same = Campaign.objects.filter(schedule=campaign.schedule_id, school_year=campaign.school_year)
-    locked = same.select_for_update(of=("self",), no_key=True).order_by("rank")
-    return {row.pk: row for row in locked}[campaign.pk]
+    same = campaign.together.select_for_update(of=("self",), no_key=True).order_by("rank")
+    return {row.pk: row for row in same}[campaign.pk]
 
 
 def draft_of(call: Call, run: Run, head: Letterhead) -> Draft:

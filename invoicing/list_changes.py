@@ -1,13 +1,12 @@
 """Which schools joined or left an agreement after a titre was issued on its list: derived facts."""
 
-from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from conventions.assessment import enrolled_in, opened_in
-from invoicing.drift import SHOWN, named
-from invoicing.models import Exclusion, Run, Titre, TitreLine
+from invoicing.drift import SHOWN, changed_counts, closed_references, named
+from invoicing.made_up import billed_today, by_mandats
+from invoicing.models import Campaign, Run, Titre, TitreLine
 from members.models import School
 from tariffs.models import Schedule
 
@@ -22,16 +21,18 @@ class ListChange:
     agreement: str
     added: bool
     titre_reference: str
+    closed: bool = False  # the exercice of the titre: only a mandat gives anything back
 
 
 def list_changes(schedule: Schedule, year: int) -> list[ListChange]:
     """Return, by UAI, the schools billed for a school year that came or went since a titre was issued.
 
     The list compared is that of the debtor's last titre in force. A school taken off and of which
-    réductions already gave everything back is no longer told.
+    réductions already gave everything back is no longer told, nor those taken off a titre for which the
+    mandats asked make up (see `made_up`).
     """
     references, frozen = _frozen(schedule, year)
-    current = _current(schedule, year)
+    current = billed_today(schedule, year)
     given_back = _given_back(references.values())
     changes = []
     for siret, agreement in frozen.keys() | current.keys():
@@ -45,7 +46,18 @@ def list_changes(schedule: Schedule, year: int) -> list[ListChange]:
             for uai in before - now
             if (reference, uai) not in given_back
         ]
+    if any(not change.added for change in changes):
+        changes = _not_offset(schedule, year, changes)
     return sorted(changes, key=lambda change: (change.uai, change.agreement, change.added))
+
+
+def _not_offset(schedule: Schedule, year: int, changes: list[ListChange]) -> list[ListChange]:
+    """Leave out what mandats made up for, and say of which titres nothing else takes off anything."""
+    known = {(drift.uai, drift.metric): drift.current for drift in changed_counts(schedule, year)}
+    offset = by_mandats(schedule, year, known)
+    left = [change for change in changes if change.added or change.titre_reference not in offset]
+    closed = closed_references(schedule, (change.titre_reference for change in left))
+    return [replace(change, closed=change.titre_reference in closed) for change in left]
 
 
 @dataclass(frozen=True)
@@ -70,7 +82,9 @@ def _frozen(schedule: Schedule, year: int) -> tuple[dict[str, str], dict[tuple[s
     """Return {SIRET: reference} of each debtor's last titre, {(SIRET, agreement): UAIs} it read."""
     annulled = Titre.objects.filter(kind=Titre.Kind.ANNULATION).values("original")
     titres = (
-        Titre.objects.filter(campaign__schedule=schedule, campaign__school_year=year, call__isnull=False)
+        Titre.objects.filter(
+            campaign__in=Campaign.objects.of_year(schedule, year).values("pk"), call__isnull=False
+        )
         .exclude(pk__in=annulled)
         .order_by("campaign__rank", "call__run", "pk")
         .values_list("siret", "call__run", "reference")
@@ -85,18 +99,6 @@ def _frozen(schedule: Schedule, year: int) -> tuple[dict[str, str], dict[tuple[s
                     billed = {s["uai"] for s in agreement["schools"] if not s["excluded"]}
                     frozen[member["siret"], agreement["reference"]] = billed
     return {siret: reference for siret, (_, reference) in last.items()}, frozen
-
-
-def _current(schedule: Schedule, year: int) -> dict[tuple[str, str], set[str]]:
-    """Return the UAIs that a calculation would bill today, by SIRET and agreement."""
-    left_out = Exclusion.objects.filter(schedule=schedule, school_year=year)
-    rows = enrolled_in(schedule, year).filter(opened_in(year))
-    rows = rows.exclude(school__in=left_out.values("school")).order_by("pk")
-    current: dict[tuple[str, str], set[str]] = defaultdict(set)
-    named = ("convention__debtor__siret", "convention__reference", "school__uai")
-    for siret, agreement, uai in rows.values_list(*named):
-        current[siret, agreement].add(uai)
-    return current
 
 
 def _given_back(references: Iterable[str]) -> set[tuple[str, str]]:

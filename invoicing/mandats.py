@@ -10,10 +10,11 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from entsvc import documents, journal
 from entsvc import texts as dated_texts
-from entsvc.french import amount_in_words, euros
+from entsvc.french import amount_in_words, euros, short_date
 from entsvc.pdf import render_pdf
 from invoicing.correction_payload import mention_of
 from invoicing.corrections import asked_by_mandat, check_date, check_reason, due, why_closed
@@ -72,6 +73,42 @@ def request_mandat(
     return request
 
 
+@transaction.atomic
+def record_mandat(
+    *, request: MandatRequest, mandat: str, paid_on: date | None, actor: str
+) -> MandatRequest:
+    """Record the number of the mandat that answered a request, and once known the day it was paid.
+
+    Raises IssueRefused without a number, for a day before the request or to come, and once it was
+    recorded as paid: nothing of it changes any more.
+    """
+    request = MandatRequest.objects.select_for_update(of=("self",)).get(pk=request.pk)
+    mandat = " ".join(mandat.split())
+    _check_answer(request, mandat, paid_on)
+    request.mandat, request.paid_on = mandat, paid_on
+    request.save(update_fields=["mandat", "paid_on"])
+    paid = f", payé le {short_date(paid_on)}" if paid_on else ""
+    journal.record(
+        actor=actor,
+        action="record-mandat",
+        target=request.titre,
+        summary=f"{request.titre.reference} : mandat n° {mandat} de {euros(request.amount)}{paid}",
+        data={
+            "request": str(request.pk),
+            "mandat": mandat,
+            "paid_on": paid_on.isoformat() if paid_on else None,
+        },
+    )
+    return request
+
+
+def why_recorded(request: MandatRequest) -> str:
+    """Say that the mandat of a request is paid: nothing of it is left to record; else nothing."""
+    if request.paid_on is None:
+        return ""
+    return f"Le mandat n° {request.mandat} est déjà payé, depuis le {short_date(request.paid_on)}."
+
+
 def left_to_ask(titre: Titre) -> Decimal:
     """Return the euros that a mandat may still be asked for: what is due, less what was asked."""
     return due(titre) - asked_by_mandat(titre)
@@ -87,6 +124,21 @@ def texts_for(issuer: Issuer, on: date) -> dict[str, str]:
             f"légal « {ACCOUNT} »."
         )
     return {ACCOUNT: account, WHY: texts.get(WHY, "").strip()}
+
+
+def _check_answer(request: MandatRequest, mandat: str, paid_on: date | None) -> None:
+    why = why_recorded(request)
+    if why:
+        raise IssueRefused(why)
+    if not mandat:
+        raise IssueRefused("Donnez le numéro du mandat, tel que le comptable l'écrit.")
+    if paid_on and paid_on < request.requested_on:
+        raise IssueRefused(
+            f"Ce mandat a été demandé le {short_date(request.requested_on)} : donnez cette date ou une "
+            "date postérieure."
+        )
+    if paid_on and paid_on > timezone.localdate():
+        raise IssueRefused("Cette date est à venir : laissez-la vide tant que le mandat n'est pas payé.")
 
 
 def _check(titre: Titre, amount: Decimal, on: date) -> str:

@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from itertools import chain, islice
+from typing import Any
 
+from django.utils.timezone import localdate
 from stdnum.iso7064 import mod_97_10
 
 from entsvc.french import integer, plural, short_date
-from invoicing.models import WIDEST, ClosedExercice, Counter, NumberingPolicy, Series
+from invoicing.models import WIDEST, ClosedExercice, Counter, NumberingPolicy, Series, Titre
 from members.models import Issuer
 
 
@@ -27,13 +29,56 @@ def exercice_for(on: date, asked: int | None, complementary_days: int) -> int:
     """
     if asked in (None, on.year):
         return on.year
-    last_day = date(on.year, 1, 1) + timedelta(days=complementary_days - 1)
-    if asked == on.year - 1 and complementary_days and on <= last_day:
+    last_day = last_day_of(on.year - 1, complementary_days)
+    if asked == on.year - 1 and on <= last_day:
         return asked
     raise IssueRefused(
         f"Un titre daté du {short_date(on)} ne peut pas porter l'exercice {asked} : "
         f"l'exercice précédent n'est possible que jusqu'au {short_date(last_day)}."
     )
+
+
+def last_day_of(exercice: int, complementary_days: int) -> date:
+    """Return the last day on which a piece may bear an exercice: its additional period counted in."""
+    return date(exercice, 12, 31) + timedelta(days=complementary_days)
+
+
+def why_over(exercice: int, on: date, complementary_days: int) -> str:
+    """Say why nothing dated `on` may bear an exercice any more, whoever closed it or not; else "".
+
+    Judged on the later of that day and today: past the additional period, typing an earlier date makes
+    no piece of that exercice. For titres and for what corrects them alike.
+    """
+    day = max(on, localdate())
+    if day <= last_day_of(exercice, complementary_days):
+        return ""
+    return f"Le {short_date(day)}, l'exercice {exercice} et sa période complémentaire sont finis"
+
+
+def all_closed(titres: Iterable[Titre], on: date) -> dict[Any, str]:
+    """Return {key: why} of the titres of which the exercice takes no correction of that day any more.
+
+    Somebody closed it, or it is over with its additional period (see `why_over`), but for a specimen of
+    that very day. One query, their issuers being loaded.
+    """
+    titres = list(titres)
+    rows = ClosedExercice.objects.filter(issuer__in={titre.issuer_id for titre in titres})
+    closed = set(rows.order_by("pk").values_list("issuer", "budget", "exercice"))
+    found = {}
+    for titre in titres:
+        if (titre.issuer_id, titre.budget, titre.exercice) in closed:
+            found[titre.pk] = f"L'exercice {titre.exercice} est clos"
+            continue
+        why = why_over(titre.exercice, on, titre.issuer.complementary_days)
+        if why and not _is_specimen_of_its_day(titre, on):
+            found[titre.pk] = why
+    return found
+
+
+def _is_specimen_of_its_day(titre: Titre, on: date) -> bool:
+    """Tell whether a titre binds nobody and the day itself is within its exercice: as when issued."""
+    last = last_day_of(titre.exercice, titre.issuer.complementary_days)
+    return on <= last and titre.payload["document"]["specimen"]
 
 
 def take_numbers(

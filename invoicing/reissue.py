@@ -122,16 +122,19 @@ def candidates(titre: Titre) -> list[Candidate]:
     return [Candidate(call, reasons[call.pk]) for call in found]
 
 
+def why_replaced(titre: Titre) -> str:
+    """Say which titre replaces this one already; nothing where none does."""
+    new = Titre.objects.filter(replaces=titre).defer("payload").first()
+    return "" if new is None else f"Le titre {titre.reference} est déjà remplacé par {new.reference}."
+
+
 def _others_in_force(titre: Titre) -> QuerySet[Titre]:
     """Return the other titres with which a new one could bill twice.
 
     Those of the campaign, and of the supplementary ones after it: they billed what this one had not.
     """
-    campaign = titre.campaign
-    same = Campaign.objects.filter(
-        schedule=campaign.schedule_id, school_year=campaign.school_year, rank__gte=campaign.rank
-    )
-    return in_force(same.order_by("rank")).exclude(pk=titre.pk)
+    later = titre.campaign.together.filter(rank__gte=titre.campaign.rank)
+    return in_force(later.order_by("rank")).exclude(pk=titre.pk)
 
 
 def _check_not_replaced(titre: Titre) -> None:
@@ -139,9 +142,9 @@ def _check_not_replaced(titre: Titre) -> None:
         raise IssueRefused(
             f"{titre.reference} n'est pas un titre mais une correction : partez du titre d'origine."
         )
-    new = Titre.objects.filter(replaces=titre).first()
-    if new is not None:
-        raise IssueRefused(f"Le titre {titre.reference} est déjà remplacé par {new.reference}.")
+    why = why_replaced(titre)
+    if why:
+        raise IssueRefused(why)
 
 
 def _call_for(titre: Titre, debtor: Member, run: Run) -> Call:

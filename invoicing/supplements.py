@@ -15,7 +15,7 @@ from typing import Any
 from conventions.basis import Basis
 from entsvc.french import euros, plural
 from entsvc.money import round_cents
-from invoicing.claims import FROZEN, SETTLED, in_force
+from invoicing.claims import CLOSED, FROZEN, SETTLED, in_force
 from tariffs import engine
 
 ZERO = Decimal("0.00")
@@ -295,9 +295,7 @@ def _report(result: engine.Result, compared: Comparison, before: Mapping[str, An
 
 def _to_reduce(compared: Comparison, before: Mapping[str, Any]) -> str:
     steps = [
-        f"{euros(amount)} à retirer du titre {reference}, par « Réduire »"
-        if amount < Decimal(before["due"][reference])
-        else f"le titre {reference}, où {euros(amount)} restent dus, par « Annuler »"
+        _step(reference, amount, Decimal(before["due"][reference]), before.get(CLOSED, ()))
         for reference, amount in compared.reductions.items()
     ]
     named = [f"{_named(key, before)} {euros(amount)}" for key, amount in compared.excess.items()]
@@ -305,6 +303,18 @@ def _to_reduce(compared: Comparison, before: Mapping[str, Any]) -> str:
     if more > 0:
         named = [*named[:SHOWN], f"et {plural(more, 'autre')}"]
     return f"À réduire : {' ; '.join(steps)}. Appelé en trop : {' ; '.join(named)}."
+
+
+def _step(reference: str, amount: Decimal, due: Decimal, closed: Iterable[str]) -> str:
+    """Say how an amount comes off a titre; past its exercice, neither réduction nor annulation can."""
+    if reference in closed:
+        return (
+            f"{euros(amount)} à rendre sur le titre {reference}, dont l'exercice est clos, par "
+            "« Demander un mandat »"
+        )
+    if amount < due:
+        return f"{euros(amount)} à retirer du titre {reference}, par « Réduire »"
+    return f"le titre {reference}, où {euros(amount)} restent dus, par « Annuler »"
 
 
 def _named(key: Key, before: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import flatten
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -11,7 +12,7 @@ from unfold.decorators import action, display
 
 from entsvc import documents
 from entsvc.downloads import attachment
-from entsvc.french import euros, plural, short_date
+from entsvc.french import euros, lower_first, plural, short_date
 from entsvc.staff import ConfirmedAction, ReadOnlyInline
 from invoicing.accountant_numbers import draw_numbered, to_draw
 from invoicing.bordereau_pdf import document_of
@@ -44,7 +45,7 @@ class BordereauTitreInline(ReadOnlyInline):
     model = Titre
     fields = ["reference", "external_reference", "debtor_name", "siret", "total_euros"]
     readonly_fields = fields
-    show_change_link = True
+    linked = "reference"
     per_page = 50
 
     def get_queryset(self, request):
@@ -69,10 +70,10 @@ class BordereauAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
     list_select_related = ["issuer"]
     search_fields = ["number__exact", "signatory"]
     fields = [
-        "issuer", "exercice", "kind", "number", "issued_on", "issued_by", "signatory", "count",
-        "total_euros", "state", "drawn",
+        ("issuer", "exercice"), ("kind", "number"), ("issued_on", "issued_by"), "signatory",
+        ("count", "total_euros"), ("state", "drawn"),
     ]  # fmt: skip
-    readonly_fields = fields
+    readonly_fields = flatten(fields)
     inlines = [BordereauEventInline, BordereauTitreInline]
     actions_detail = ["download_pdf", "record_signature", "record_sending", "draw_missing"]
 
@@ -95,7 +96,7 @@ class BordereauAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
     def has_issue_permission(self, request, object_id=None):
         return request.user.has_perm("invoicing.issue_titre")
 
-    @action(description="PDF du bordereau", icon="picture_as_pdf")
+    @action(description="PDF", icon="picture_as_pdf")
     def download_pdf(self, request: HttpRequest, object_id: str) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -112,6 +113,9 @@ class BordereauAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
     @action(description="Signer", permissions=["issue"], icon="ink_pen")
     def record_signature(self, request: HttpRequest, object_id: str) -> HttpResponse:
         bordereau = self.visible_or_404(request, object_id)
+        done = _done(bordereau, BordereauEvent.Kind.SIGNED)
+        if done:
+            return self._nothing_to_do(request, bordereau, done)
         form = SignForm(request.POST or None, bordereau=bordereau)
         if request.method == "POST" and form.is_valid():
             signatory, actor = form.cleaned_data["signatory"], request.user.get_username()
@@ -142,6 +146,10 @@ class BordereauAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
     @action(description="Envoyer", permissions=["issue"], icon="send")
     def record_sending(self, request: HttpRequest, object_id: str) -> HttpResponse:
         bordereau = self.visible_or_404(request, object_id)
+        done = _done(bordereau, BordereauEvent.Kind.SENT)
+        if done or state_of(bordereau) == State.PREPARED:
+            first = f"{bordereau} n'est pas signé : enregistrez d'abord sa signature."
+            return self._nothing_to_do(request, bordereau, done or first)
         form = SendForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             try:
@@ -161,17 +169,24 @@ class BordereauAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
             button="Enregistrer l'envoi",
         )
 
+    def _nothing_to_do(self, request, bordereau, message):
+        messages.warning(request, message)
+        return redirect("admin:invoicing_bordereau_change", bordereau.pk)
+
     def _facts(self, bordereau):
         pieces = plural(bordereau.count, "pièce")
         day = short_date(bordereau.issued_on)
         return f"{bordereau} du {day} : {pieces}, {euros(bordereau.total)}."
 
-    @action(description="Produire les PDF manquants", permissions=["issue"], icon="print")
+    @action(description="PDF manquants", permissions=["issue"], icon="print")
     def draw_missing(self, request: HttpRequest, object_id: str) -> HttpResponse:
         bordereau = self.visible_or_404(request, object_id)
         titres = bordereau.titres.all()
         if request.method != "POST":
             left, numbered = without_document(titres).count(), to_draw(titres).count()
+            if not left and not numbered:
+                every = f"{bordereau} : tous ses PDF sont déjà produits."
+                return self._nothing_to_do(request, bordereau, every)
             facts = [f"{plural(left, 'PDF manquant', 'PDF manquants')} sur {bordereau.count}."]
             if numbered:
                 facts.append(
@@ -184,3 +199,15 @@ class BordereauAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
         done = sum(1 for _ in render_missing(titres)) + sum(1 for _ in draw_numbered(titres))
         messages.success(request, f"{plural(done, 'PDF produit', 'PDF produits')}.")
         return redirect("admin:invoicing_bordereau_change", object_id)
+
+
+def _done(bordereau: Bordereau, kind: BordereauEvent.Kind) -> str:
+    """Tell when a step was done and by whom; nothing when it is still to do."""
+    event = next((event for event in bordereau.events.all() if event.kind == kind), None)
+    if event is None:
+        return ""
+    by = f" par {event.signatory}" if event.signatory else ""
+    return (
+        f"{bordereau} : déjà {lower_first(event.get_kind_display())}{by} le {short_date(event.on)}, "
+        f"saisi par {event.recorded_by}."
+    )

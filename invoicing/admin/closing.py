@@ -52,8 +52,8 @@ class ClosedExerciceAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
     list_filter = ["issuer", "exercice"]
     list_select_related = ["issuer"]
     fields = [
-        "issuer", "budget", "exercice", "closed_at", "closed_by", "series", "net", "remaining",
-        "documents", "warned", "sha256", "journal_head",
+        "issuer", "budget", "exercice", "closed_at", "closed_by", "series", "net", "due", "paid",
+        "remaining", "mandats", "documents", "warned", "sha256", "journal_head",
     ]  # fmt: skip
     readonly_fields = fields
     actions_list = ["close"]
@@ -75,6 +75,19 @@ class ClosedExerciceAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
     def remaining(self, closed):
         money = closed.report["collection"]
         return f"{euros(Decimal(money['remaining']))}, {plural(money['unpaid'], 'titre')}"
+
+    @display(description="dû après corrections")
+    def due(self, closed):
+        return euros(Decimal(closed.report["collection"]["due"]))
+
+    @display(description="encaissé à la clôture")
+    def paid(self, closed):
+        return euros(Decimal(closed.report["collection"]["paid"]))
+
+    @display(description="mandats demandés à la clôture")
+    def mandats(self, closed):
+        asked = closed.report["collection"].get("mandats")  # older reports did not tell
+        return "–" if asked is None else euros(Decimal(asked))
 
     @display(description="PDF et empreinte de leur liste")
     def documents(self, closed):
@@ -162,6 +175,9 @@ def _facts(prospect: Prospect) -> list[str]:
                 f"{euros(found.total)}."
             )
     facts.append(f"Titres moins corrections : {euros(figures.net)}.")
+    facts.append(f"Dû après corrections : {euros(money.due)}. Encaissé : {euros(money.paid)}.")
     facts.append(f"Reste à recouvrer : {euros(money.remaining)}, {plural(money.unpaid, 'titre')}.")
+    if money.mandats:
+        facts.append(f"Mandats demandés au comptable pour ses titres : {euros(money.mandats)}.")
     facts.append("Ensuite, plus aucun titre ni aucune correction ne peut porter cet exercice.")
     return facts

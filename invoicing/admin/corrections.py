@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import flatten
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -14,26 +15,27 @@ from unfold.decorators import action, display
 
 from entsvc import documents
 from entsvc.downloads import attachment
-from entsvc.french import euros, plural, short_date
+from entsvc.french import euros, short_date
 from entsvc.staff import ConfirmedAction, ReadOnlyInline
-from invoicing import mandats, reissue
-from invoicing.calculation import SupplementaryRefused, compute_again
+from invoicing import called_again, mandats, reissue
+from invoicing.admin import correction_words as words
+from invoicing.calculation import CampaignRefused, compute_again
 from invoicing.correction_forms import (
     ComputeForm,
     CorrectionForm,
     MandatForm,
+    PaidMandatForm,
     ReductionForm,
     ReissueForm,
 )
-from invoicing.corrections import MandatNeeded, correct, due, why_closed
+from invoicing.corrections import MandatNeeded, check_exercice, correct, due, why_closed
 from invoicing.models import MandatRequest, Titre
 from invoicing.numbering import IssueRefused
-from invoicing.payments import standing
 from invoicing.rendering import render_missing
 from members.access import ScopedReadOnlyAdmin
 from tariffs.adoption import NotAdopted
 
-FINAL = "C'est définitif : une correction ne se corrige pas, un titre annulé se ré-émet."
+LINKED = '{} <a href="{}" class="text-primary-600 dark:text-primary-500">{}</a>'
 
 
 class CorrectionInline(ReadOnlyInline):
@@ -44,7 +46,7 @@ class CorrectionInline(ReadOnlyInline):
     verbose_name_plural = "corrections"
     fields = ["kind", "reference", "issued_on", "total_euros", "reason_code", "reason"]
     readonly_fields = ["total_euros"]
-    show_change_link = True
+    linked = "reference"
 
     def get_queryset(self, request):
         return super().get_queryset(request).defer("payload").order_by("number")
@@ -58,9 +60,9 @@ class MandatInline(ReadOnlyInline):
     """The mandats asked for a titre."""
 
     model = MandatRequest
-    fields = ["requested_on", "amount_euros", "account", "reason_code", "reason"]
+    fields = ["requested_on", "amount_euros", "account", "reason_code", "reason", "mandat", "paid_on"]
     readonly_fields = ["amount_euros"]
-    show_change_link = True
+    linked = "requested_on"
 
     @display(description="montant")
     def amount_euros(self, request):
@@ -82,45 +84,43 @@ class CorrectionActions:
     @display(description="titres liés")
     def linked(self, titre):
         """Link a correction to its titre, a titre to the one it replaces or that replaces it."""
-        if "replacing" not in vars(titre):  # the page asks for each value several times
-            titre.replacing = Titre.objects.filter(replaces=titre).defer("payload").first()
-        found = [
-            ("Corrige", titre.original),
-            ("Remplace", titre.replaces),
-            ("Remplacé par", titre.replacing),
-        ]
         links = [
             (word, reverse("admin:invoicing_titre_change", args=[other.pk]), other.reference)
-            for word, other in found
-            if other is not None
+            for word, other in _linked(titre)
         ]
-        return format_html_join(", ", '{} <a href="{}">{}</a>', links) or "–"
+        return format_html_join(", ", LINKED, links)
+
+    def is_linked(self, titre: Titre) -> bool:
+        """Tell whether there is any such titre."""
+        return bool(_linked(titre))
 
     @display(description="erreur commise")
     def error_committed(self, titre):
-        """Say why a correction was made; nothing for a titre."""
-        if not titre.reason_code:
-            return "–"
+        """Say why a correction was made."""
         return f"{titre.get_reason_code_display()} : {titre.reason}"
 
     @action(description="Annuler", permissions=["correct"], icon="cancel")
     def annul(self, request: HttpRequest, object_id: str) -> HttpResponse:
         titre = self.visible_or_404(request, object_id)
-        form = CorrectionForm(request.POST or None, titre=titre)
-        return self._correct(request, titre, form, Titre.Kind.ANNULATION, "Annuler le titre")
+        return self._correct(request, titre, CorrectionForm, Titre.Kind.ANNULATION, "Annuler le titre")
 
     @action(description="Réduire", permissions=["correct"], icon="trending_down")
     def reduce(self, request: HttpRequest, object_id: str) -> HttpResponse:
         titre = self.visible_or_404(request, object_id)
-        form = ReductionForm(request.POST or None, titre=titre)
-        return self._correct(request, titre, form, Titre.Kind.REDUCTION, "Réduire le titre")
+        return self._correct(request, titre, ReductionForm, Titre.Kind.REDUCTION, "Réduire le titre")
 
     @action(description="Annuler et ré-émettre", permissions=["correct"], icon="sync_alt")
     def annul_and_reissue(self, request: HttpRequest, object_id: str) -> HttpResponse:
         titre = self.visible_or_404(request, object_id)
-        refused = _not_a_titre(titre)
+        refused = (
+            words.why_not_a_titre(titre)
+            or reissue.why_replaced(titre)
+            or words.why_not_issued_again(titre)
+        )
         if refused:
             return _back(request, titre, refused)
+        if why_closed(titre, timezone.localdate()):
+            return _to_mandat(request, titre)
         found = reissue.candidates(titre)
         ready = [item for item in found if not item.reasons]
         if not ready or "compute" in request.POST:
@@ -143,25 +143,22 @@ class CorrectionActions:
             write,
             title="Annuler et ré-émettre",
             facts=[
-                *_facts(titre),
+                *words.facts_of(titre),
                 f"Le nouveau titre vient de « {reissue.latest_run(titre.campaign)} », et reprend le nom "
                 "et l'adresse du débiteur tels qu'ils sont aujourd'hui.",
             ],
-            warnings=[*_warnings(titre, due(titre)), *_blocked(found)],
+            warnings=[*words.warnings_of(titre, due(titre)), *words.blocked(found)],
         )
 
     @action(description="Demander un mandat", permissions=["correct"], icon="outgoing_mail")
     def request_mandat(self, request: HttpRequest, object_id: str) -> HttpResponse:
         titre = self.visible_or_404(request, object_id)
-        refused = _not_a_titre(titre)
+        refused = words.why_not_a_titre(titre) or words.why_no_mandat(titre)
         if refused:
             return _back(request, titre, refused)
-        why = why_closed(titre, timezone.localdate())
-        if not why:
-            still = f"L'exercice {titre.exercice} est encore ouvert : annulez ou réduisez ce titre."
-            return _back(request, titre, still)
         left = mandats.left_to_ask(titre)
-        form = MandatForm(request.POST or None, titre=titre, initial={"amount": left or None})
+        excess = called_again.excess(titre) or left
+        form = MandatForm(request.POST or None, titre=titre, initial={"amount": excess})
 
         def write(facts: dict[str, Any]) -> str:
             asked = mandats.request_mandat(titre=titre, actor=request.user.get_username(), **facts)
@@ -171,24 +168,29 @@ class CorrectionActions:
             )
 
         facts = [
-            *_facts(titre),
-            f"{why}. Un titre d'un exercice clos ne s'annule ni ne se réduit : le comptable le compense "
-            "par un mandat, dont ceci prépare la demande.",
+            *words.facts_of(titre),
+            f"{why_closed(titre, timezone.localdate())}. Un titre d'un exercice clos ne s'annule ni ne "
+            "se réduit : le comptable le compense par un mandat, dont ceci prépare la demande.",
             f"Reste à demander : {euros(left)}.",
         ]
+        warnings = words.warned_again(titre, Titre.Kind.REDUCTION)
         return self._ask(
-            request, titre, form, write, title="Demander un mandat (673)", facts=facts, warnings=[]
+            request, titre, form, write, title="Demander un mandat (673)", facts=facts, warnings=warnings
         )
 
     def _correct(
-        self, request: HttpRequest, titre: Titre, form: CorrectionForm, kind: Titre.Kind, title: str
+        self,
+        request: HttpRequest,
+        titre: Titre,
+        form_class: type[CorrectionForm],
+        kind: Titre.Kind,
+        title: str,
     ) -> HttpResponse:
-        left = due(titre)
-        refused = _not_a_titre(titre)
-        if not refused and not left:
-            refused = f"Le titre {titre.reference} est déjà annulé : il n'en reste rien à retirer."
+        refused = words.why_not_a_titre(titre) or words.why_not_corrected(titre)
         if refused:
             return _back(request, titre, refused)
+        if why_closed(titre, timezone.localdate()):
+            return _to_mandat(request, titre)
 
         def write(facts: dict[str, Any]) -> str:
             actor = request.user.get_username()
@@ -196,10 +198,15 @@ class CorrectionActions:
             _draw(request, done)
             return f"{done.get_kind_display()} {done.reference} : {euros(done.total)}."
 
-        off = left if kind == Titre.Kind.ANNULATION else None
-        warnings = _warnings(titre, off)
+        off = due(titre) if kind == Titre.Kind.ANNULATION else None
         return self._ask(
-            request, titre, form, write, title=title, facts=_facts(titre), warnings=warnings
+            request,
+            titre,
+            form_class(request.POST or None, titre=titre),
+            write,
+            title=title,
+            facts=[*words.facts_of(titre), words.OWN_BORDEREAU],
+            warnings=[*words.warnings_of(titre, off), *words.warned_again(titre, kind)],
         )
 
     def _ask(
@@ -235,12 +242,12 @@ class CorrectionActions:
         if "compute" in request.POST:
             try:
                 run = compute_again(campaign=campaign, actor=request.user.get_username())
-            except (NotAdopted, SupplementaryRefused) as error:
+            except (NotAdopted, CampaignRefused) as error:
                 return _back(request, titre, str(error))
             messages.success(request, f"{run} : {euros(run.total)}.")
             return redirect("admin:invoicing_titre_annul_and_reissue", titre.pk)
         facts = [
-            *_facts(titre),
+            *words.facts_of(titre),
             f"{reissue.latest_run(campaign)} n'a aucun appel qui puisse remplacer ce titre.",
             "Corrigez d'abord les données (débiteur, convention, écoles), puis calculez de nouveau : "
             "le nouveau titre viendra de ce calcul.",
@@ -251,23 +258,23 @@ class CorrectionActions:
             titre,
             form=ComputeForm(),
             facts=facts,
-            warnings=_blocked(found),
+            warnings=words.blocked(found),
             button="Calculer",
         )
 
 
 @admin.register(MandatRequest)
 class MandatRequestAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
-    list_display = ["titre", "requested_on", "amount_euros", "account", "reason_code", "requested_by"]
-    list_filter = ["titre__issuer", "requested_on"]
+    list_display = ["titre", "requested_on", "amount_euros", "account", "mandat", "paid_on"]
+    list_filter = ["titre__issuer", "requested_on", ("paid_on", admin.EmptyFieldListFilter)]
     list_select_related = ["titre"]
-    search_fields = ["titre__reference", "titre__debtor_name", "titre__siret"]
+    search_fields = ["titre__reference", "titre__debtor_name", "titre__siret", "mandat"]
     fields = [
-        "titre", "amount_euros", "account", "reason_code", "reason", "requested_on", "requested_by",
-        "requested_at", "document",
+        "titre", ("amount_euros", "account"), ("reason_code", "reason"),
+        ("requested_on", "requested_by"), "requested_at", ("mandat", "paid_on"), "document",
     ]  # fmt: skip
-    readonly_fields = fields
-    actions_detail = ["download_request"]
+    readonly_fields = flatten(fields)
+    actions_detail = ["download_request", "record_mandat"]
 
     def get_queryset(self, request):
         return super().get_queryset(request).defer("titre__payload")
@@ -276,7 +283,43 @@ class MandatRequestAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
     def amount_euros(self, asked):
         return euros(asked.amount)
 
-    @action(description="Télécharger la demande (PDF)", icon="picture_as_pdf")
+    def has_correct_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("invoicing.issue_titre")
+
+    @action(description="Mandat émis ou payé", permissions=["correct"], icon="task_alt")
+    def record_mandat(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Record what the accountant made of the request."""
+        asked = self.visible_or_404(request, object_id)
+        back = redirect("admin:invoicing_mandatrequest_change", object_id)
+        why = mandats.why_recorded(asked)
+        if why:
+            messages.warning(request, why)
+            return back
+        initial = {"mandat": asked.mandat}
+        form = PaidMandatForm(request.POST or None, initial=initial)
+        if request.method == "POST" and form.is_valid():
+            actor = request.user.get_username()
+            try:
+                done = mandats.record_mandat(request=asked, actor=actor, **form.cleaned_data)
+            except IssueRefused as error:
+                form.add_error(None, str(error))
+            else:
+                messages.success(request, f"Mandat n° {done.mandat} enregistré.")
+                return back
+        told = f"demande du {short_date(asked.requested_on)}, compte {asked.account}"
+        facts = [f"{asked.titre.reference}, {asked.titre.debtor_name} : {euros(asked.amount)}, {told}."]
+        warnings = ["Une fois le jour du paiement enregistré, plus rien n'en change."]
+        return self.confirm(
+            request,
+            "Enregistrer le mandat",
+            asked,
+            form=form,
+            facts=facts,
+            warnings=warnings,
+            button="Enregistrer",
+        )
+
+    @action(description="PDF", icon="picture_as_pdf")
     def download_request(self, request: HttpRequest, object_id: str) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -288,58 +331,24 @@ class MandatRequestAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
             return redirect("admin:invoicing_mandatrequest_change", object_id)
 
 
-def _facts(titre: Titre) -> list[str]:
-    """Return what stands of a titre, before anything is done to it."""
-    found = standing(titre)
-    facts = [
-        f"{titre.reference}, {titre.debtor_name} : {euros(titre.total)}, émis le "
-        f"{short_date(titre.issued_on)}, exercice {titre.exercice}."
+def _linked(titre: Titre) -> list[tuple[str, Titre]]:
+    if "replacing" not in vars(titre):  # the page asks for each value several times
+        titre.replacing = Titre.objects.filter(replaces=titre).defer("payload").first()
+    found = [
+        ("Corrige", titre.original),
+        ("Remplace", titre.replaces),
+        ("Remplacé par", titre.replacing),
     ]
-    taken = titre.total - found.due
-    if taken:
-        count = plural(titre.corrections.count(), "correction")
-        facts.append(f"Déjà retiré : {euros(taken)}, par {count}.")
-    facts.append(f"Il en reste dû {euros(found.due)}. Déjà payé : {euros(found.paid)}.")
-    return facts
+    return [(word, other) for word, other in found if other is not None]
 
 
-def _warnings(titre: Titre, off: Any) -> list[str]:
-    """Warn of what can't be undone, of what will have been paid too much, of a closed exercice."""
-    found, warnings = standing(titre), [FINAL]
-    if off is None and found.paid:
-        warnings.append(
-            f"{euros(found.paid)} sont déjà payés : s'il reste dû moins que cela, le trop-perçu restera "
-            "à rembourser par le comptable."
-        )
-    elif off is not None and found.paid > found.due - off:
-        over = found.paid - (found.due - off)
-        warnings.append(
-            f"{euros(found.paid)} sont déjà payés : un trop-perçu de {euros(over)} restera à rembourser "
-            "par le comptable."
-        )
-    why = why_closed(titre, timezone.localdate())
-    if why:
-        warnings.append(
-            f"{why} : datée d'aujourd'hui, la correction est refusée, et un mandat est à demander."
-        )
-    asked = titre.mandat_requests.count()
-    if asked:
-        warnings.append(f"{plural(asked, 'mandat est déjà demandé', 'mandats sont déjà demandés')}.")
-    return warnings
-
-
-def _blocked(found: list[reissue.Candidate]) -> list[str]:
-    return [
-        f"L'appel de {item.call.name} est bloqué : {' '.join(item.reasons)}"
-        for item in found
-        if item.reasons
-    ]
-
-
-def _not_a_titre(titre: Titre) -> str:
-    if titre.kind == Titre.Kind.TITRE:
-        return ""
-    return f"{titre.reference} n'est pas un titre mais une correction : partez du titre d'origine."
+def _to_mandat(request: HttpRequest, titre: Titre) -> HttpResponse:
+    """Say at once that its exercice is over, and go to the request of a mandat."""
+    try:
+        check_exercice(titre, timezone.localdate())
+    except MandatNeeded as needed:
+        messages.warning(request, str(needed))
+    return redirect("admin:invoicing_titre_request_mandat", titre.pk)
 
 
 def _back(request: HttpRequest, titre: Titre, message: str) -> HttpResponse:

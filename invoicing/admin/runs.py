@@ -2,11 +2,12 @@
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from unfold.decorators import action, display
 
@@ -14,7 +15,7 @@ from entsvc.downloads import as_attachment
 from entsvc.french import euros, plural
 from entsvc.journal import record
 from entsvc.staff import ConfirmedAction, ReadOnlyInline
-from invoicing.calculation import SupplementaryRefused, compute_again, open_supplement
+from invoicing.calculation import CampaignRefused, compute_again, open_supplement
 from invoicing.drift import shown_drifts
 from invoicing.exports.unbilled import write_unbilled
 from invoicing.exports.yearly_call import write_yearly_call
@@ -22,7 +23,7 @@ from invoicing.forms import IssueForm, SupplementForm, UnbilledForm
 from invoicing.issuing import issue
 from invoicing.list_changes import shown_list_changes
 from invoicing.models import Anomaly, Call, CallLine, Campaign, Run, Titre
-from invoicing.numbering import IssueRefused
+from invoicing.numbering import IssueRefused, all_closed
 from invoicing.rendering import render_missing
 from invoicing.supplements import TO_REDUCE
 from invoicing.unbilled import unbilled
@@ -30,13 +31,15 @@ from members.access import ScopedAdmin, ScopedReadOnlyAdmin, visible
 from members.models import Issuer
 from tariffs.adoption import NotAdopted
 
+# Notices that ask for something, told from those that only say what was read.
+TO_DO = (TO_REDUCE, "expenses_to_check", "unused_decision", "voted_amount_missing")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @admin.register(Campaign)
 class CampaignAdmin(ConfirmedAction, ScopedAdmin):
     list_display = ["__str__", "school_year_label", "rank", "reason"]
-    list_filter = ["schedule", "school_year"]
+    list_filter = ["schedule", "school_year", "apart"]
     list_select_related = ["schedule"]
     fields = ["schedule", "school_year"]
     actions_detail = ["compute", "supplement"]
@@ -51,7 +54,9 @@ class CampaignAdmin(ConfirmedAction, ScopedAdmin):
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
     def get_fields(self, request, obj=None):
-        return [*self.fields, "rank", "reason"] if obj else self.fields
+        if obj is None:
+            return self.fields
+        return [*self.fields, "rank", "reason", *(["quote"] if obj.quote_id else [])]
 
     def has_add_permission(self, request):
         return request.user.has_perm("invoicing.compute_run")
@@ -76,13 +81,17 @@ class CampaignAdmin(ConfirmedAction, ScopedAdmin):
             return self.confirm(request, "Calculer les appels", campaign, facts=facts, button="Calculer")
         try:
             run = compute_again(campaign=campaign, actor=request.user.get_username())
-        except (NotAdopted, SupplementaryRefused) as error:
+        except (NotAdopted, CampaignRefused) as error:
             messages.error(request, str(error))
             return redirect("admin:invoicing_campaign_change", object_id)
         messages.success(request, f"{run} : {euros(run.total)}.")
         return redirect("admin:invoicing_run_change", run.pk)
 
-    @action(description="Campagne complémentaire", permissions=["compute"], icon="playlist_add")
+    def has_supplement_permission(self, request, object_id=None):
+        apart = object_id is not None and Campaign.objects.filter(pk=object_id, apart=True).exists()
+        return not apart and self.has_compute_permission(request)
+
+    @action(description="Campagne complémentaire", permissions=["supplement"], icon="playlist_add")
     def supplement(self, request: HttpRequest, object_id: str) -> HttpResponse:
         campaign = self.visible_or_404(request, object_id)
         form = SupplementForm(request.POST or None)
@@ -90,7 +99,7 @@ class CampaignAdmin(ConfirmedAction, ScopedAdmin):
             actor = request.user.get_username()
             try:
                 run = open_supplement(campaign=campaign, actor=actor, **form.cleaned_data)
-            except (NotAdopted, SupplementaryRefused) as error:
+            except (NotAdopted, CampaignRefused) as error:
                 form.add_error(None, str(error))
             else:
                 messages.success(request, f"{run} : {euros(run.total)} à appeler en plus.")
@@ -158,7 +167,10 @@ class AnomalyInline(AnomalyWeight, ReadOnlyInline):
     readonly_fields = ["weight"]
 
     def get_queryset(self, request):
-        return super().get_queryset(request).select_related("call")
+        """What blocks comes first, then what is to be done, then what is only told."""
+        told = Case(When(code__in=TO_DO, then=0), default=1)
+        rows = super().get_queryset(request).select_related("call")
+        return rows.order_by("-blocking", told, "pk")
 
 
 class TitresToReduce:
@@ -176,18 +188,24 @@ class TitresToReduce:
             campaign__schedule=campaign.schedule_id,
             campaign__school_year=campaign.school_year,
         )
+        titres = titres.select_related("issuer").defer("payload").order_by("number")
+        named = [titre for titre in titres if titre.reference in asked.message]
+        closed = all_closed(named, timezone.localdate())
         links = [
-            (reverse("admin:invoicing_titre_change", args=[titre.pk]), titre.reference)
-            for titre in titres.defer("payload").order_by("number")
-            if titre.reference in asked.message
+            (
+                reverse("admin:invoicing_titre_change", args=[titre.pk]),
+                titre.reference,
+                " (mandat à demander)" if titre.pk in closed else "",
+            )
+            for titre in named
         ]
-        return format_html_join(", ", '<a class="underline" href="{}">{}</a>', links) or "—"
+        return format_html_join(", ", '<a class="underline" href="{}">{}</a>{}', links) or "—"
 
 
 class RunCallInline(ReadOnlyInline):
     model = Call
     fields = ["siret", "name", "total"]
-    show_change_link = True
+    linked = "name"
 
 
 @admin.register(Run)
@@ -266,8 +284,7 @@ class RunAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
         facts = [
             f"Calcul : {run}, {plural(run.n_calls, 'appel')}, total {euros(run.total)}.",
             _blocked_in_words(run.n_blocked),
-            f"{plural(run.campaign.titres.count(), 'titre déjà émis', 'titres déjà émis')} dans "
-            "cette campagne : ils ne le seront pas deux fois.",
+            _issued_in_words(run.campaign.titres.filter(kind=Titre.Kind.TITRE).count()),
         ]
         warnings = ["L'émission est définitive : un titre ne se corrige que par annulation."]
         if not form.is_latest:
@@ -314,6 +331,15 @@ class RunAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
             summary=f"{run} : {name}",
         )
         return response
+
+
+def _issued_in_words(count):
+    if not count:
+        return "Aucun titre n'est encore émis dans cette campagne."
+    return (
+        f"{plural(count, 'titre déjà émis', 'titres déjà émis')} dans cette campagne : aucun payeur "
+        "n'en aura un second."
+    )
 
 
 def _blocked_in_words(count):

@@ -1,8 +1,7 @@
 """Staff pages of titres: shown as issued and never written, but for the accountant's number."""
 
-from typing import Any
-
 from django.contrib import admin, messages
+from django.contrib.admin.utils import flatten_fieldsets
 from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -15,7 +14,7 @@ from unfold.decorators import action, display
 
 from entsvc import documents
 from entsvc.downloads import as_attachment, attachment
-from entsvc.french import euros, lower_first, plural, short_date
+from entsvc.french import euros, lower_first, short_date
 from entsvc.journal import record
 from entsvc.staff import ConfirmedAction, ReadOnlyInline
 from invoicing.accountant_numbers import (
@@ -26,19 +25,24 @@ from invoicing.accountant_numbers import (
     went_out_as_project,
     write_number,
 )
+from invoicing.admin.correction_words import rejected, rejection_of
 from invoicing.admin.corrections import CorrectionActions, CorrectionInline, MandatInline
-from invoicing.answers import AnswerRefused, record_event, record_events
+from invoicing.admin.titre_lists import ChosenTitres, StatusFilter
+from invoicing.answers import AnswerRefused, record_event
+from invoicing.corrections import due
 from invoicing.exports.journal_of_titres import CONTENT_TYPES, write_journal
-from invoicing.follow_up_forms import AnswerForm, BulkAnswerForm, JournalForm, TitreForm
+from invoicing.follow_up_forms import AnswerForm, JournalForm, TitreForm
 from invoicing.forms import PaymentForm
 from invoicing.models import Payment, Titre, TitreDocument, TitreEvent, TitreLine
 from invoicing.payments import PaymentRefused, in_words, record_payment, standing
 from invoicing.prescription import limits_told
-from invoicing.statuses import ORDER, Status, history_of, shown, steps_of, with_status
+from invoicing.statuses import history_of, shown, steps_of, with_status
 from members.access import ScopedAdmin, visible
 from members.models import Issuer
 
+TWO_LINES = '<div>{}</div><div class="text-xs whitespace-nowrap">{}</div>'
 LONGEST_NUMBER = 6  # digits, as in a reference
+FOLLOW_UP = {"title": "Suivre", "icon": "timeline", "items": ["add_payment", "answer", "number_it"]}
 
 
 class TitreLineInline(ReadOnlyInline):
@@ -63,51 +67,31 @@ class PaymentInline(ReadOnlyInline):
     model = Payment
     fields = ["kind", "received_on", "amount_euros", "reference", "recorded_by"]
     readonly_fields = ["amount_euros"]
-    show_change_link = True
+    linked = "reference"
 
     @display(description="montant")
     def amount_euros(self, payment):
         return euros(payment.amount)
 
 
-class StatusFilter(admin.SimpleListFilter):
-    """Where a titre stands."""
-
-    title = "état"
-    parameter_name = "etat"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return Status.choices
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        if self.value() not in Status.values:
-            return queryset
-        return queryset.filter(status_rank=ORDER.index(Status(self.value())))
-
-
 @admin.register(Titre)
-class TitreAdmin(CorrectionActions, ConfirmedAction, ScopedAdmin):
+class TitreAdmin(ChosenTitres, CorrectionActions, ConfirmedAction, ScopedAdmin):
     form = TitreForm
     list_display = [
-        "shown_reference", "debtor_name", "siret", "total_euros", "due_left_euros", "status",
-        "issued_on", "bordereau_number", "accountant_number",
+        "shown_reference", "shown_debtor", "total_euros", "due_left_euros", "status", "day",
+        "bordereau_number", "accountant_number",
     ]  # fmt: skip
     list_filter = ["issuer", "exercice", StatusFilter, "kind", "campaign"]
     list_select_related = ["bordereau__issuer"]
     search_fields = ["reference", "external_reference", "debtor_name", "siret", "lines__uai"]
-    fields = [
-        "reference", "kind", "number", "exercice", "issued_on", "bordereau", "campaign", "debtor",
-        "siret", "debtor_name", "subject", "total_euros", "payment_state", "linked", "error_committed",
-        "steps", "prescription", "external_reference",
-    ]  # fmt: skip
-    readonly_fields = [name for name in fields if name != "external_reference"]
     inlines = [
         TitreLineInline, CorrectionInline, MandatInline, TitreDocumentInline, TitreEventInline,
         PaymentInline,
     ]  # fmt: skip
-    actions = ["take_in_charge", "reject"]
+    actions = ["take_in_charge", "reject", "annul_chosen"]
     actions_list = ["export_journal"]
-    actions_detail = ["download_pdf", "add_payment", CorrectionActions.MENU, "answer", "number_it"]
+    actions_detail = ["download_pdf", FOLLOW_UP, CorrectionActions.MENU]
+    change_form_before_template = "admin/invoicing/titre_rejected.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         corrections = Titre.objects.defer("payload").order_by("pk")
@@ -127,13 +111,59 @@ class TitreAdmin(CorrectionActions, ConfirmedAction, ScopedAdmin):
         ours = Q(number=int(digits))
         return queryset.filter(ours | Q(external_reference__icontains=digits)), False
 
+    def get_fieldsets(self, request, obj=None):
+        """Group what the page shows, without the rows that would be empty."""
+        if obj is None:
+            return []
+        is_titre = obj.kind == Titre.Kind.TITRE
+        piece = [("reference", "kind"), ("issued_on", "exercice"), ("bordereau", "campaign"), "subject"]
+        debtor = [("debtor", "siret")]
+        if obj.debtor_name != obj.debtor.name:
+            debtor.append("debtor_name")
+        followed = [("total_euros", "payment_state")] if is_titre else ["total_euros", "error_committed"]
+        followed += ["linked"] if self.is_linked(obj) else []
+        followed += ["steps", *(["prescription"] if is_titre else []), "external_reference"]
+        named = (("Pièce", piece), ("Débiteur", debtor), ("Montant et suivi", followed))
+        return [(name, {"fields": fields}) for name, fields in named]
+
+    def get_readonly_fields(self, request, obj=None):
+        shown = flatten_fieldsets(self.get_fieldsets(request, obj))
+        return [name for name in shown if name != "external_reference"]
+
+    def get_inlines(self, request, obj):
+        """Leave out the tables that have no row yet."""
+        if obj is None:
+            return []
+        return [inline for inline in self.inlines if _has_rows(inline, obj)]
+
+    def render_change_form(self, request, context, *args, obj=None, **kwargs):
+        event = rejection_of(obj)
+        stands = obj.kind == Titre.Kind.TITRE and due(obj)
+        context |= {
+            "rejection": rejected(event) if event else "",
+            "issue_again": bool(event and stands) and self.has_correct_permission(request),
+        }
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+
     @display(description="référence", ordering="reference")
     def shown_reference(self, titre):
-        return format_html('<span class="whitespace-nowrap">{}</span>', titre.reference)
+        reference = format_html('<span class="whitespace-nowrap">{}</span>', titre.reference)
+        if titre.kind == Titre.Kind.TITRE:
+            return reference
+        return format_html(TWO_LINES, reference, lower_first(titre.get_kind_display()))
+
+    @display(description="débiteur", ordering="debtor_name")
+    def shown_debtor(self, titre):
+        return format_html(TWO_LINES, titre.debtor_name, titre.siret)
+
+    @display(description="émis le", ordering="issued_on")
+    def day(self, titre):
+        return short_date(titre.issued_on)
 
     @display(description="bordereau", ordering="bordereau__number")
     def bordereau_number(self, titre):
-        return f"n° {titre.bordereau.number}"
+        number = f"n° {titre.bordereau.number}"
+        return number if titre.kind == Titre.Kind.TITRE else f"{number} (corrections)"
 
     @display(description="n° du comptable", ordering="external_reference")
     def accountant_number(self, titre):
@@ -141,7 +171,7 @@ class TitreAdmin(CorrectionActions, ConfirmedAction, ScopedAdmin):
 
     @display(description="total", ordering="total")
     def total_euros(self, titre):
-        return euros(titre.total)
+        return euros(titre.total if titre.kind == Titre.Kind.TITRE else -titre.total)
 
     @display(description="reste dû", ordering="due_left")
     def due_left_euros(self, titre):
@@ -228,44 +258,13 @@ class TitreAdmin(CorrectionActions, ConfirmedAction, ScopedAdmin):
                 messages.success(request, f"{titre.reference} : {lower_first(str(event))}.")
                 return redirect("admin:invoicing_titre_change", object_id)
         facts = [f"{titre.reference}, {titre.debtor_name} : {euros(titre.total)}."]
+        facts += [
+            f"Déjà enregistré : {lower_first(str(event))}, saisi par {event.recorded_by}. N'enregistrez "
+            "ici qu'une réponse qui vient après."
+            for event in titre.events.order_by("-pk")[:1]
+        ]
         return self.confirm(
             request, "Réponse du comptable", titre, form=form, facts=facts, button="Enregistrer"
-        )
-
-    @admin.action(description="Pris en charge par le comptable", permissions=["answer"])
-    def take_in_charge(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
-        return self._answer_all(request, queryset, TitreEvent.Kind.TAKEN)
-
-    @admin.action(description="Rejeté par le comptable", permissions=["answer"])
-    def reject(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
-        return self._answer_all(request, queryset, TitreEvent.Kind.REJECTED)
-
-    def _answer_all(
-        self, request: HttpRequest, queryset: QuerySet, kind: TitreEvent.Kind
-    ) -> HttpResponse | None:
-        """Ask for the day and the words of the answer, then record it for all of them or for none."""
-        form = BulkAnswerForm(request.POST, kind=kind)
-        if form.is_bound and form.is_valid():
-            asked = {name: form.cleaned_data[name] for name in ("on", "comment")}
-            actor = request.user.get_username()
-            try:
-                events = record_events(titres=queryset, kind=kind, actor=actor, **asked)
-            except AnswerRefused as error:
-                form.add_error(None, str(error))
-            else:
-                done = plural(len(events), "réponse enregistrée", "réponses enregistrées")
-                messages.success(request, f"{kind.label} : {done}.")
-                return redirect(request.get_full_path())
-        count = queryset.count()
-        return self.confirm(
-            request,
-            kind.label,
-            queryset.first(),
-            form=form,
-            facts=[f"{plural(count, 'pièce choisie', 'pièces choisies')} dans la liste."],
-            warnings=["Si l'une d'elles le refuse, rien n'est enregistré pour les autres."],
-            button="Enregistrer",
-            back=request.get_full_path(),
         )
 
     @action(description="Produire au numéro du comptable", permissions=["number"], icon="pin")
@@ -295,7 +294,7 @@ class TitreAdmin(CorrectionActions, ConfirmedAction, ScopedAdmin):
             messages.success(request, f"Titre n° {titre.external_reference} produit.")
         return back
 
-    @action(description="Télécharger le PDF", icon="picture_as_pdf")
+    @action(description="PDF", icon="picture_as_pdf")
     def download_pdf(self, request: HttpRequest, object_id: str) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -342,3 +341,8 @@ class TitreAdmin(CorrectionActions, ConfirmedAction, ScopedAdmin):
             "button": "Télécharger",
         }
         return TemplateResponse(request, "admin/entsvc/confirm.html", context)
+
+
+def _has_rows(inline: type[ReadOnlyInline], titre: Titre) -> bool:
+    rows = inline.model._default_manager.filter(**{inline.fk_name or "titre": titre})
+    return rows.exists()

@@ -1,0 +1,180 @@
+"""What the list of titres does to those that are chosen in it: answer for them, or annul them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+
+from entsvc.french import euros, plural
+from invoicing import called_again
+from invoicing.admin import correction_words as words
+from invoicing.answers import AnswerRefused, record_events
+from invoicing.correction_forms import BulkAnnulForm
+from invoicing.corrections import Correction, correct_many, due
+from invoicing.follow_up_forms import BulkAnswerForm
+from invoicing.models import Titre, TitreEvent
+from invoicing.numbering import IssueRefused, all_closed
+from invoicing.payments import standing
+from invoicing.rendering import render_missing
+from invoicing.statuses import ORDER, Status
+
+SHOWN = 10  # titres named in a warning
+
+
+class StatusFilter(admin.SimpleListFilter):
+    """Where a titre stands."""
+
+    title = "état"
+    parameter_name = "etat"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return Status.choices
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        if self.value() not in Status.values:
+            return queryset
+        return queryset.filter(status_rank=ORDER.index(Status(self.value())))
+
+
+class ChosenTitres:
+    """The actions of the list of titres."""
+
+    @admin.action(description="Pris en charge par le comptable", permissions=["answer"])
+    def take_in_charge(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
+        return self._answer_all(request, queryset, TitreEvent.Kind.TAKEN)
+
+    @admin.action(description="Rejeté par le comptable", permissions=["answer"])
+    def reject(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
+        return self._answer_all(request, queryset, TitreEvent.Kind.REJECTED)
+
+    @admin.action(description="Annuler", permissions=["correct"])
+    def annul_chosen(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
+        """Annul all of them for one reason, on one bordereau, or none."""
+        titres = list(queryset.order_by("number"))
+        form = BulkAnnulForm(request.POST, titre=titres[0])
+
+        def write(facts: dict[str, Any]) -> str:
+            common = {name: facts[name] for name in ("reason_code", "reason")}
+            asked = [Correction(titre, Titre.Kind.ANNULATION, **common) for titre in titres]
+            done = correct_many(
+                corrections=asked,
+                on=facts["on"],
+                signatory=facts["signatory"],
+                actor=request.user.get_username(),
+            )
+            failures: list[str] = []
+            for _ in render_missing(done.bordereau.titres.all(), failures):
+                pass
+            for failure in failures:
+                messages.warning(request, failure)
+            count = plural(done.bordereau.count, "titre annulé", "titres annulés")
+            return f"{count}, {euros(done.bordereau.total)} : {done.bordereau}."
+
+        count = plural(len(titres), "titre choisi", "titres choisis")
+        total = euros(sum(due(titre) for titre in titres))
+        return self._for_all(
+            request,
+            titres[0],
+            form,
+            write,
+            title="Annuler les titres choisis",
+            facts=[
+                f"{count} dans la liste : {total} restent dus et seront annulés.",
+                "Le même motif s'écrit sur chacun ; les annulations vont toutes sur un seul bordereau.",
+            ],
+            warnings=[words.FINAL, *_in_the_way(titres), *_paid(titres), *_called_again(titres)],
+            button=f"Annuler {plural(len(titres), 'titre')}",
+        )
+
+    def _answer_all(
+        self, request: HttpRequest, queryset: QuerySet, kind: TitreEvent.Kind
+    ) -> HttpResponse | None:
+        """Ask for the day and the words of the answer, then record it for all of them or for none."""
+
+        def write(facts: dict[str, Any]) -> str:
+            asked = {name: facts[name] for name in ("on", "comment")}
+            actor = request.user.get_username()
+            events = record_events(titres=queryset, kind=kind, actor=actor, **asked)
+            done = plural(len(events), "réponse enregistrée", "réponses enregistrées")
+            return f"{kind.label} : {done}."
+
+        count = plural(queryset.count(), "pièce choisie", "pièces choisies")
+        return self._for_all(
+            request,
+            queryset.first(),
+            BulkAnswerForm(request.POST, kind=kind),
+            write,
+            title=kind.label,
+            facts=[f"{count} dans la liste."],
+            warnings=["Si l'une d'elles le refuse, rien n'est enregistré pour les autres."],
+            button="Enregistrer",
+        )
+
+    def _for_all(
+        self,
+        request: HttpRequest,
+        first: Titre,
+        form: forms.Form,
+        write: Callable[[dict[str, Any]], str],
+        **page: Any,
+    ) -> HttpResponse | None:
+        """Show what will be done to all that is chosen, or do it and come back to the list."""
+        if form.is_bound and form.is_valid():
+            try:
+                told = write(form.cleaned_data)
+            except (AnswerRefused, IssueRefused) as error:
+                for message in getattr(error, "messages", [str(error)]):
+                    form.add_error(None, message)
+            else:
+                messages.success(request, told)
+                return redirect(request.get_full_path())
+        back = request.get_full_path()  # the page is of the list, not of the first of the choice
+        return self.confirm(request, obj=first, object=None, form=form, back=back, **page)
+
+
+def _in_the_way(titres: list[Titre]) -> list[str]:
+    """Name what can't be annulled: it must be taken out of the choice, since all are or none is."""
+    closed = all_closed(titres, timezone.localdate())
+    found = [
+        (titre.kind != Titre.Kind.TITRE, not due(titre), titre.pk in closed, titre.reference)
+        for titre in titres
+    ]
+    told = (
+        ([r for wrong, _, _, r in found if wrong], "une correction ne s'annule pas"),
+        ([r for wrong, done, _, r in found if done and not wrong], "déjà annulé"),
+        ([r for wrong, done, late, r in found if late and not (wrong or done)], "exercice clos, où seul "
+         "un mandat rend quelque chose"),
+    )  # fmt: skip
+    return [
+        f"À retirer du choix ({why}) : {_named(references)}." for references, why in told if references
+    ]
+
+
+def _paid(titres: list[Titre]) -> list[str]:
+    """Warn of what was paid already of the titres that something is left of."""
+    sums = {titre.reference: standing(titre).paid for titre in titres if due(titre)}
+    named = [reference for reference, amount in sums.items() if amount]
+    if not named:
+        return []
+    paid = euros(sum(sums.values()))
+    return [f"{paid} sont déjà payés ({_named(named)}) : ils resteront à rembourser par le comptable."]
+
+
+def _called_again(titres: list[Titre]) -> list[str]:
+    asked = called_again.still_asked(titre for titre in titres if titre.kind == Titre.Kind.TITRE)
+    total = sum(asked.values())
+    if not total:
+        return []
+    named = [titre.reference for titre in titres if asked.get(titre.pk)]
+    return [called_again.told_of_many(_named(named), total)]
+
+
+def _named(references: list[str]) -> str:
+    more = len(references) - SHOWN
+    shown = ", ".join(references[:SHOWN])
+    return f"{shown} et {plural(more, 'autre')}" if more > 0 else shown
