@@ -132,7 +132,9 @@ def _add_option(parser: ArgumentParser, option: Option) -> None:
         parser.add_argument(option.flag, dest=_dest(option), action=action, help=help)
     else:
         metavar = re.sub(r"\W+", "_", option.label).strip("_").upper()
-        parser.add_argument(option.flag, dest=_dest(option), metavar=metavar, help=help)
+        parser.add_argument(
+            option.flag, dest=_dest(option), metavar=metavar, help=help, required=option.required
+        )
 
 
 def _dest(option: Option) -> str:

@@ -8,9 +8,24 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils.text import capfirst
 
 from entsvc import school_year
 from entsvc.canonical import fingerprint
+
+
+class EurosField(forms.DecimalField):
+    """An amount, shown as 1234,56 and typed so, as 1 234,56 or as 1234.56."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """Show the French comma, without the spaces that would be in the way of who corrects it."""
+        return str(value).replace(".", ",") if isinstance(value, Decimal) else value
+
+    def to_python(self, value: Any) -> Decimal | None:
+        """Read the French comma and spaces."""
+        if isinstance(value, str):
+            value = "".join(value.split()).replace(",", ".")
+        return super().to_python(value)
 
 
 class MoneyField(models.BigIntegerField):
@@ -51,10 +66,10 @@ class MoneyField(models.BigIntegerField):
         return "" if value is None else str(value)
 
     def formfield(self, **kwargs: Any) -> forms.Field:
-        """Edit as euros with two places."""
-        return forms.DecimalField(
+        """Edit as euros with two places, written as people write them."""
+        return EurosField(
             required=not self.blank,
-            label=kwargs.get("label", self.verbose_name),
+            label=capfirst(kwargs.get("label", self.verbose_name)),
             help_text=self.help_text,
             decimal_places=2,
             max_digits=14,
@@ -120,7 +135,7 @@ class SchoolYearField(models.PositiveSmallIntegerField):
         """Edit as text."""
         return SchoolYearFormField(
             required=not self.blank,
-            label=kwargs.get("label", self.verbose_name),
+            label=capfirst(kwargs.get("label", self.verbose_name)),
             help_text=self.help_text,
             **{k: v for k, v in kwargs.items() if k in ("initial", "widget", "disabled")},
         )

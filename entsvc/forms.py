@@ -5,14 +5,19 @@ from typing import Any
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
-from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
+from unfold.widgets import (
+    UnfoldAdminFileFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
 
 from entsvc.importing import Importer, Option
 from entsvc.tabular import MAX_BYTES
 
 
 class UploadForm(forms.Form):
-    """A file and the options of an importer."""
+    """A file and the options of an importer; what is offered is that of these issuers, None for all."""
 
     file = forms.FileField(
         label="Fichier",
@@ -21,11 +26,13 @@ class UploadForm(forms.Form):
         error_messages={"empty": "Ce fichier est vide.", "required": "Choisissez un fichier."},
     )
 
-    def __init__(self, *args: Any, importer: Importer, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, importer: Importer, issuers: frozenset[int] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.options = {f"option_{option.name}": option for option in importer.options}
         for name, option in self.options.items():
-            self.fields[name] = _field(option)
+            self.fields[name] = _field(option, issuers)
 
     def clean_file(self) -> UploadedFile:
         """Refuse a file too large to be kept."""
@@ -41,10 +48,14 @@ class UploadForm(forms.Form):
         return {option.name: self.cleaned_data[name] for name, option in self.options.items()}
 
 
-def _field(option: Option) -> forms.Field:
-    words = {"label": option.label, "help_text": option.help, "required": False}
+def _field(option: Option, issuers: frozenset[int] | None) -> forms.Field:
+    words = {"label": option.label, "help_text": option.help, "required": option.required}
     if option.is_switch:
         return forms.BooleanField(initial=option.default, widget=UnfoldBooleanWidget, **words)
+    if option.choices:
+        return forms.ChoiceField(
+            choices=[("", "—"), *option.choices(issuers)], widget=UnfoldAdminSelectWidget, **words
+        )
     return forms.CharField(
         max_length=500, widget=UnfoldAdminTextInputWidget, validators=[_readable(option)], **words
     )

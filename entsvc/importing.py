@@ -180,7 +180,8 @@ class Layout:
 class Option:
     """What may be asked beside the file: `parse` turns its text into a value or raises ValueError.
 
-    One whose default is true or false is a switch, and has no text.
+    One whose default is true or false is a switch, and has no text. `choices` gives the (text, words)
+    that the page offers to an account limited to these issuers, None for all; any text is read else.
     """
 
     name: str
@@ -189,6 +190,8 @@ class Option:
     help: str
     parse: Callable[[str], Any]
     default: Any = None
+    choices: Callable[[frozenset[int] | None], list[tuple[str, str]]] | None = None
+    required: bool = False
 
     @property
     def is_switch(self) -> bool:

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ ENCODED_TWICE = re.compile("Ã©".encode())
 # An accented letter or a typographic sign in UTF-8: nobody writes « Ã© » or « â€™ » in Windows-1252.
 SURELY_UTF_8 = re.compile(rb"\xc3[\x80-\xbf]|\xe2\x80[\x90-\xaf]")
 LONGEST_SEQUENCE = 4  # bytes of what these two look for
+# What formulas leave around an amount, and what nobody types.
+CENT, NOISE, MOST_TYPED_DECIMALS = Decimal("0.01"), Decimal("0.000005"), 6
+LARGEST = Decimal(10) ** 15  # beyond, a float has no decimals left
 # What JSON and XLSX can spell and no database keeps: NUL, half of a pair.
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -284,10 +288,28 @@ def _cell_text(cell: Any) -> str:
         return ""
     if isinstance(cell, list):
         return " ".join(_cell_text(part) for part in cell)
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
+    if isinstance(cell, float):
+        return _number_text(cell)
     if isinstance(cell, datetime):
         return cell.date().isoformat()
     if isinstance(cell, date):
         return cell.isoformat()
     return str(cell).strip()
+
+
+def _number_text(cell: float) -> str:
+    """Return a number as its sheet shows it: without useless zeros nor what a formula adds to cents.
+
+    90.00000000000001 is 90: within half a thousandth of a cent, with more decimals than anyone types.
+    A true fraction of a cent (33.333…) stays whole, to be refused where cents are asked.
+    """
+    if cell.is_integer():
+        return str(int(cell))
+    exact = Decimal(repr(cell))
+    if not exact.is_finite():
+        return str(cell)
+    cents = exact.quantize(CENT) if abs(exact) < LARGEST else exact
+    noisy = -exact.as_tuple().exponent > MOST_TYPED_DECIMALS and abs(exact - cents) <= NOISE
+    if not noisy:
+        return str(cell)
+    return f"{cents.normalize():f}" if cents else "0"

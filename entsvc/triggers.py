@@ -5,7 +5,7 @@ even by raw SQL. `sealed_by` names a foreign key: once the parent row exists no 
 children are inserted first and the parent seals them (the foreign keys are deferred until commit).
 `sum_within` names a foreign key to the same table and a column: the rows that point at one, summed,
 never exceed its own. A model marked with `@frozen_when` refuses every write on the rows for which an
-SQL condition holds.
+SQL condition holds, but for some columns; it may be marked several times.
 
 SQLite loses triggers when a later migration remakes a table, and a trigger that reads another table
 can make that migration crash: they are dropped before migrating and installed again after.
@@ -64,9 +64,10 @@ class Freeze:
     condition: str
     message: str
     reachable: bool
+    follow_up: tuple[str, ...]
 
 
-FROZEN: dict[type[models.Model], Freeze] = {}
+FROZEN: dict[type[models.Model], tuple[Freeze, ...]] = {}
 
 
 def frozen_when(
@@ -74,16 +75,19 @@ def frozen_when(
     message: str = "version adoptee : elle ne change plus, copiez-la",
     *,
     reachable: bool = False,
+    follow_up: tuple[str, ...] = (),
 ) -> Callable[[type[models.Model]], type[models.Model]]:
     """Refuse INSERT, UPDATE and DELETE of the rows for which an SQL condition holds.
 
     The condition names the row's columns as `ROW.column`, and is plain SQL for both databases; the
     message is in French without accents nor quotes, for the client of whoever tries. With `reachable`,
-    a row may be brought into that state, by an update or an insertion, and never leaves it.
+    a row may be brought into that state, by an update or an insertion, and never leaves it; unless one
+    of the `follow_up` fields, which may still change, is what the condition reads.
     """
 
     def mark(model: type[models.Model]) -> type[models.Model]:
-        FROZEN[model] = Freeze(condition, message, reachable)
+        freeze = Freeze(condition, message, reachable, follow_up)
+        FROZEN[model] = (*FROZEN.get(model, ()), freeze)
         return model
 
     return mark
@@ -208,39 +212,67 @@ def _frozen_statements(
             f"FOR EACH ROW EXECUTE FUNCTION {table}_refuse_when_frozen()",
         )
         return
-    events = {"INSERT": ["NEW"], "UPDATE": ["OLD", "NEW"], "DELETE": ["OLD"]}
-    if FROZEN[model].reachable:
-        events = {"UPDATE": ["OLD"], "DELETE": ["OLD"]}
-    for event, rows in events.items():
-        name = f"{table}_frozen_{event.lower()}"
-        when = " OR ".join(FROZEN[model].condition.replace("ROW.", f"{row}.") for row in rows)
-        yield (
-            name,
-            f"CREATE TRIGGER {name} BEFORE {event} ON {table} WHEN {when} "
-            f"BEGIN SELECT RAISE(ABORT, '{table} : {FROZEN[model].message}'); END",
-        )
+    for rank, freeze in enumerate(FROZEN[model]):
+        for event, when in _sqlite_frozen(model, freeze).items():
+            name = f"{table}_frozen_{event.lower()}" + (f"_{rank}" if rank else "")
+            yield (
+                name,
+                f"CREATE TRIGGER {name} BEFORE {event} ON {table} WHEN {when} "
+                f"BEGIN SELECT RAISE(ABORT, '{table} : {freeze.message}'); END",
+            )
+
+
+def _sqlite_frozen(model: type[models.Model], freeze: Freeze) -> dict[str, str]:
+    """Return when each event is refused on a frozen row."""
+    old, new = _sides(freeze)
+    update = old
+    if freeze.follow_up:
+        changed = " OR ".join(f'OLD."{c}" IS NOT NEW."{c}"' for c in _frozen_columns(model, freeze))
+        update = f"({old}) AND ({changed})"
+    if freeze.reachable:
+        return {"UPDATE": update, "DELETE": old}
+    return {"INSERT": new, "UPDATE": f"{update} OR {new}", "DELETE": old}
 
 
 def _pg_frozen_function(model: type[models.Model]) -> str:
     """Return the function of a frozen table: a PostgreSQL trigger's WHEN takes no subquery."""
     table = model._meta.db_table
-    message = f"{table} : {FROZEN[model].message}"
-    refuse = f"RAISE EXCEPTION '{message}' USING ERRCODE = 'integrity_constraint_violation';"
-    old, new = (FROZEN[model].condition.replace("ROW.", f"{row}.") for row in ("OLD", "NEW"))
-    if FROZEN[model].reachable:
-        new = "false"
+    checks: dict[str, list[str]] = {"DELETE": [], "UPDATE": [], "NEW": []}
+    for freeze in FROZEN[model]:
+        message = f"{table} : {freeze.message}"
+        refuse = f"RAISE EXCEPTION '{message}' USING ERRCODE = 'integrity_constraint_violation';"
+        old, new = _sides(freeze)
+        columns = _frozen_columns(model, freeze) if freeze.follow_up else []
+        changed = " OR ".join(f'OLD."{column}" IS DISTINCT FROM NEW."{column}"' for column in columns)
+        update = f"({old}) AND ({changed})" if changed else old
+        checks["DELETE"].append(f"IF {old} THEN {refuse} END IF;")
+        checks["UPDATE"].append(f"IF {update} THEN {refuse} END IF;")
+        if not freeze.reachable:
+            checks["NEW"].append(f"IF {new} THEN {refuse} END IF;")
+    deleted, updated, arrived = ("\n        ".join(lines) for lines in checks.values())
     return f"""
 CREATE OR REPLACE FUNCTION {table}_refuse_when_frozen() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP <> 'INSERT' THEN
-        IF {old} THEN {refuse} END IF;
+    IF TG_OP = 'DELETE' THEN
+        {deleted}
+        RETURN OLD;
     END IF;
-    IF TG_OP <> 'DELETE' THEN
-        IF {new} THEN {refuse} END IF;
-        RETURN NEW;
+    IF TG_OP = 'UPDATE' THEN
+        {updated}
     END IF;
-    RETURN OLD;
+    {arrived}
+    RETURN NEW;
 END $$;"""
+
+
+def _sides(freeze: Freeze) -> tuple[str, str]:
+    """Return the condition of a row as it was, and as it would be."""
+    return freeze.condition.replace("ROW.", "OLD."), freeze.condition.replace("ROW.", "NEW.")
+
+
+def _frozen_columns(model: type[models.Model], freeze: Freeze) -> list[str]:
+    free = _columns(model, freeze.follow_up)
+    return [f.column for f in model._meta.local_concrete_fields if f.column not in free]
 
 
 def _columns(model: type[models.Model], names: tuple[str, ...]) -> list[str]:

@@ -4,13 +4,13 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Sum
+from django.db.models import Exists, OuterRef, QuerySet, Sum
 
 from entsvc import documents
 from entsvc.french import amount_in_words, plural
 from entsvc.models import StoredDocument
 from entsvc.pdf import STYLESHEETS, render_pdf
-from invoicing.models import Bordereau, BordereauDocument, Titre
+from invoicing.models import Bordereau, BordereauDocument, Titre, TitreDocument
 from members.models import Issuer
 
 TITLES = {
@@ -22,13 +22,34 @@ COLUMNS = (
     "kind", "number", "reference", "debtor_name", "siret", "subject", "total", "reason",
     "original__number", "original__reference", "payload__imputation",
 )  # fmt: skip
+PDF = TitreDocument.Role.PDF
 ZERO = Decimal("0.00")
 
 
 def document_of(bordereau: Bordereau) -> StoredDocument:
-    """Return the stored PDF of a bordereau, drawn the first time it is asked for."""
+    """Return the stored PDF of a bordereau, drawn now if nothing did it yet."""
     link = BordereauDocument.objects.filter(bordereau=bordereau).select_related("document").first()
     return link.document if link else _store(bordereau, draw_bordereau(bordereau))
+
+
+def draw_complete(titres: QuerySet[Titre], failures: list[str] | None = None) -> None:
+    """Draw the documents still missing of the bordereaux of these titres, once each titre has its own.
+
+    Given a list of `failures`, one that can't be drawn or stored adds a French message to it and stops
+    no other.
+    """
+    undrawn = Titre.objects.filter(bordereau=OuterRef("pk")).exclude(documents__role=PDF)
+    stored = BordereauDocument.objects.filter(bordereau=OuterRef("pk"))
+    todo = Bordereau.objects.filter(
+        ~Exists(stored), ~Exists(undrawn), pk__in=titres.order_by().values("bordereau")
+    )
+    for bordereau in todo.order_by("issuer", "exercice", "kind", "number"):
+        try:
+            document_of(bordereau)
+        except Exception as error:
+            if failures is None:
+                raise
+            failures.append(f"{bordereau} : PDF à produire de nouveau ({error}).")
 
 
 def draw_bordereau(bordereau: Bordereau) -> bytes:

@@ -76,6 +76,7 @@ def reminders_page(request: HttpRequest) -> HttpResponse:
             "issuer": issuer,
             "today": today,
             "count": len(rows),
+            "unsent": sum(1 for row in rows if row.warning),
             "rows": [(row, row.titre.days_late(today)) for row in rows[:AT_ONCE]],
             "more_rows": max(len(rows) - AT_ONCE, 0),
         }

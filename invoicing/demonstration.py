@@ -1,4 +1,4 @@
-"""The demonstration: real public data of a few communes, from the files to the numbered titres."""
+"""The demonstration: real public data of a few communes, from the files to the titres and their life."""
 
 import csv
 import shutil
@@ -21,16 +21,23 @@ from entsvc import documents, journal, school_year
 from entsvc.french import euros
 from entsvc.importing import Importer, run_import
 from entsvc.models import JournalEntry, OutgoingMail
+from entsvc.uploads import read_options
 from invoicing.calculation import compute_run
+from invoicing.demonstrated_life import live_on
 from invoicing.exports.yearly_call import write_yearly_call
+from invoicing.importers.expenses import IMPORTER as EXPENSES
+from invoicing.importers.expenses import name_of
+from invoicing.importers.payments import IMPORTER as PAYMENTS
 from invoicing.issuing import issue
 from invoicing.models import (
     Acceptance,
+    Bordereau,
+    BordereauDocument,
     CostStatement,
-    Expense,
     OwnShare,
     Run,
     Subsidy,
+    Titre,
     TitreDocument,
 )
 from invoicing.regimes import load_regimes
@@ -52,6 +59,8 @@ ACCOUNTS = {
     "finances": "émission, exports",
     "lecture": "consultation",
 }
+# What the story of the titres imports, after their issue.
+LATER = {"conventions": CONVENTIONS, "encaissements": PAYMENTS}
 IMPORTS: tuple[tuple[Importer, str], ...] = (
     (ANNUAIRE, "annuaire"),
     (MEMBERS, "membres"),
@@ -132,7 +141,9 @@ def build(folder: Path) -> list[dict[str, Any]]:
     attach_acts()
     decide()
     shutil.rmtree(folder / "titres", ignore_errors=True)
-    return [_call(call, folder) for call in CALLS]
+    runs = [_issue(call) for call in CALLS]
+    live_on(DATA, actor=ACTOR, bring=lambda name, file, given: _bring(LATER[name], DATA / file, given))
+    return [_row(run, _write_files(run, folder)) for run in runs]
 
 
 def sign_some() -> None:
@@ -148,9 +159,14 @@ def sign_some() -> None:
 
 def _import(importer: Importer, name: str) -> None:
     for path in sorted(DATA.glob(f"{name}_*.csv")):
-        report = run_import(importer, path, dry_run=False, actor=ACTOR)
-        if report.refused:
-            raise DemoRefused(f"{path.name} : {report.refused[0].message}")
+        _bring(importer, path)
+
+
+def _bring(importer: Importer, path: Path, given: dict[str, str] | None = None) -> None:
+    options = read_options(importer, given or {})
+    report = run_import(importer, path, dry_run=False, actor=ACTOR, options=options)
+    if report.refused:
+        raise DemoRefused(f"{path.name} : {report.refused[0].message}")
 
 
 def create_accounts() -> None:
@@ -188,11 +204,10 @@ def decide() -> None:
 
 
 def _state_expenses(scope: dict[str, Any], item: dict[str, Any]) -> None:
-    """Enter a year's expenses with what comes off them, then visa and close their statement."""
-    expenses, shares, subsidies = (item.pop(name) for name in ("expense", "own_share", "subsidy"))
+    """Import a year's expenses, enter what comes off them, then visa and close their statement."""
+    file, shares, subsidies = (item.pop(name) for name in ("depenses", "own_share", "subsidy"))
     statement = _save(CostStatement(**scope, **item))
-    for expense in expenses:
-        _save(Expense(statement=statement, degree=statement.degree, **expense))
+    _bring(EXPENSES, DATA / file, {"statement": name_of(statement)})
     for share in shares:
         _save(OwnShare(statement=statement, **share))
     for subsidy in subsidies:
@@ -212,25 +227,37 @@ def _save(row: Model) -> Any:
     return row
 
 
-def _call(call: DemoCall, folder: Path) -> dict[str, Any]:
+def _issue(call: DemoCall) -> Run:
+    """Compute and issue a campaign, and draw its documents; return its calculation."""
     schedule = Schedule.objects.select_related("issuer").get(code=call.schedule)
     run = compute_run(schedule=schedule, year=call.year, actor=ACTOR)
     signatory = Signatory.objects.filter(issuer=schedule.issuer).order_by("pk").first()
     issued = issue(run=run, on=call.on, signatory=signatory, actor=ACTOR)
     for _ in render_missing(issued.bordereau.titres.all()):
         pass
-    return _row(run, _write_files(run, folder))
+    return run
 
 
 def _write_files(run: Run, folder: Path) -> int:
-    """Copy the documents of a run's titres and write its yearly call; return how many files."""
+    """Copy the documents of a campaign and of its bordereaux, and write the yearly call of a
+    calculation; return how many files.
+    """
     place = folder / "titres" / run.campaign.schedule.code / run.campaign.school_year_label
     place.mkdir(parents=True, exist_ok=True)
-    links = TitreDocument.objects.filter(titre__call__run=run).select_related("titre", "document")
-    for link in links:
-        (place / f"{link.titre.reference}.pdf").write_bytes(documents.read(link.document))
+    titres = Titre.objects.filter(campaign=run.campaign)
+    links = TitreDocument.objects.filter(titre__in=titres.order_by().values("pk"))
+    named = [(link.titre.reference, link) for link in links.select_related("titre", "document")]
+    lists = BordereauDocument.objects.filter(bordereau__in=titres.order_by().values("bordereau"))
+    named += [(_name(link.bordereau), link) for link in lists.select_related("bordereau", "document")]
+    for name, link in named:
+        (place / f"{name}.pdf").write_bytes(documents.read(link.document))
     write_yearly_call(run, place / "appel-annuel.xlsx")
-    return len(links) + 1
+    return len(named) + 1
+
+
+def _name(bordereau: Bordereau) -> str:
+    of = "" if bordereau.kind == Bordereau.Kind.TITRES else "-corrections"
+    return f"bordereau{of}-{bordereau.exercice}-{bordereau.number}"
 
 
 def _row(run: Run, files: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
+from entsvc.fields import EurosField
 from invoicing.models import Run
 from members.models import Issuer, Signatory
 
@@ -84,20 +85,6 @@ class UnbilledForm(forms.Form):
         self.fields["issuer"].queryset = issuers
         self.fields["issuer"].initial = issuers.first()
         self.fields["exercice"].initial = timezone.localdate().year
-
-
-class EurosField(forms.DecimalField):
-    """An amount, shown as 1234,56 and typed so, as 1 234,56 or as 1234.56."""
-
-    def prepare_value(self, value: Any) -> Any:
-        """Show the French comma, without the spaces that would be in the way of who corrects it."""
-        return str(value).replace(".", ",") if isinstance(value, Decimal) else value
-
-    def to_python(self, value: Any) -> Decimal | None:
-        """Read the French comma and spaces."""
-        if isinstance(value, str):
-            value = "".join(value.split()).replace(",", ".")
-        return super().to_python(value)
 
 
 class PaymentForm(forms.Form):

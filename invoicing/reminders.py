@@ -38,6 +38,13 @@ class Due:
     titre: Standing
     step: ReminderStep
 
+    @property
+    def warning(self) -> str:
+        """Tell why it is left out unless it is asked for, in French; nothing when it is not."""
+        if self.titre.is_sent:
+            return ""
+        return "Bordereau jamais envoyé au comptable : le débiteur n'a peut-être rien reçu."
+
 
 @dataclass
 class Written:
@@ -90,14 +97,17 @@ def write_reminders(
 ) -> Written:
     """Write the reminders due on a day, those of some titres `only` if told, at most `most` of them.
 
-    Each has its stored PDF; one that can't be written does not stop the others. Raises ReminderRefused
-    for a day to come, or without an accountant to name.
+    A titre whose bordereau was never sent is reminded only if it is told: its debtor gets it from the
+    accountant (CGCT art. L. 1617-5), and may have received nothing. Each has its stored PDF; one that
+    can't be written does not stop the others. Raises ReminderRefused for a day to come, or without an
+    accountant to name.
     """
     if on > timezone.localdate():
         raise ReminderRefused("Cette date est à venir : une relance porte la date du jour.")
     accountant = _accountant(issuer, on)
     done = Written()
-    rows = [row for row in due_reminders(issuer, on) if only is None or row.titre.key in only]
+    due = due_reminders(issuer, on)
+    rows = [row for row in due if (not row.warning if only is None else row.titre.key in only)]
     for row in rows[:most]:
         try:
             done.reminders.append(_write(row, accountant, on, actor))

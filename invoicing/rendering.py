@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from entsvc import documents
 from entsvc.pdf import render_pdf
+from invoicing import bordereau_pdf
 from invoicing.models import Titre, TitreDocument
 from invoicing.payload import printed_line
 
@@ -25,7 +26,8 @@ def without_document(titres: QuerySet[Titre]) -> QuerySet[Titre]:
 
 
 def render_missing(titres: QuerySet[Titre], failures: list[str] | None = None) -> Iterator[Titre]:
-    """Render and store the missing documents one by one, yielding each titre done.
+    """Render and store the missing documents one by one, yielding each titre done, then that of their
+    bordereau once none of its titres lacks its own.
 
     Each is stored as soon as it is drawn, outside any transaction of the caller. Given a list of
     `failures`, a titre that can't be drawn or stored adds a French message to it and stops no other.
@@ -43,6 +45,7 @@ def render_missing(titres: QuerySet[Titre], failures: list[str] | None = None) -
                 failures.append(f"{titre.reference} : PDF à produire de nouveau ({error}).")
             else:
                 yield titre
+    bordereau_pdf.draw_complete(titres, failures)
 
 
 def draw(titre: Titre) -> bytes:

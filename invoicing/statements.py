@@ -10,6 +10,7 @@ charged to the syndicate's own budget and of subsidies. The statement is an anne
 from typing import Any
 
 from django.db import transaction
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
 from entsvc import documents
@@ -18,7 +19,7 @@ from entsvc.journal import record
 from entsvc.pdf import render_pdf
 from invoicing.costs import NetCost, Share, StatementWrong, net_cost
 from invoicing.models import Category, CostStatement, YearPool
-from tariffs.models import Schedule
+from tariffs.models import Charge, Schedule
 
 PDF = "application/pdf"
 
@@ -187,6 +188,19 @@ def facts(statement: CostStatement) -> dict[str, Any]:
         "subsidised": str(cost.subsidies),
         "pool": str(cost.pool),
     }
+
+
+def charge_label(schedule: str, year: str, charge: str) -> Subquery:
+    """Return the words of a charge, from the columns that hold its schedule, its year and its code.
+
+    None where no version is adopted for the year, or the one that is does not know the charge.
+    """
+    charges = Charge.objects.filter(
+        version__adoption__schedule=OuterRef(schedule),
+        version__adoption__school_year=OuterRef(year),
+        code=OuterRef(charge),
+    )
+    return Subquery(charges.order_by("pk").values("label")[:1])
 
 
 def pools_of(schedule: Schedule, year: int) -> dict[str, tuple[Any, str]]:

@@ -138,7 +138,12 @@ class ImportRecordAdmin(ReadOnlyAdmin):
         if importer not in uploads.offered(request.user):
             raise PermissionDenied
         sent = (request.POST, request.FILES) if request.method == "POST" else ()
-        form = UploadForm(*sent, importer=importer)
+        form = UploadForm(
+            *sent,
+            importer=importer,
+            issuers=uploads.issuers_of(request.user),
+            initial={name: text for name, text in request.GET.items() if name.startswith("option_")},
+        )
         if request.method == "POST":
             uploads.forget_old(timezone.now())
         if form.is_valid():

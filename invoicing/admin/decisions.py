@@ -18,6 +18,7 @@ from invoicing.models import (
     VotedAmount,
     YearPool,
 )
+from invoicing.statements import charge_label
 from members.access import ScopedAdmin
 from members.admin import IssuerAdmin
 from members.models import Issuer
@@ -56,7 +57,17 @@ class DecisionAdmin(ScopedAdmin):
 
 @admin.register(YearPool)
 class YearPoolAdmin(DecisionAdmin):
-    list_display = ["schedule", "school_year_label", "charge", "amount_euros", "reason", "decided_by"]
+    list_display = [
+        "schedule", "school_year_label", "charge_words", "amount_euros", "reason", "decided_by",
+    ]  # fmt: skip
+
+    def get_queryset(self, request):
+        rows = super().get_queryset(request)
+        return rows.annotate(label_of_charge=charge_label("schedule", "school_year", "charge"))
+
+    @display(description="ligne tarifaire", ordering="charge")
+    def charge_words(self, pool):
+        return pool.label_of_charge or pool.charge
 
     @display(description="montant", ordering="amount")
     def amount_euros(self, pool):

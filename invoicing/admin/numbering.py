@@ -19,7 +19,16 @@ LAW = (
     "numéro et ne change plus ensuite ; seule une autre plage réservée peut s'y ajouter."
 )
 
+MAIN_BUDGET = "00"
 SERIES = ("issuer", "budget", "exercice", "kind")
+
+
+def budget_in_words(series: Counter | NumberingPolicy) -> str:
+    """Return the name of the budget of a series: that of its issuer, else its code in words."""
+    issuer = series.issuer
+    if series.budget == issuer.budget_code and issuer.budget_label:
+        return issuer.budget_label
+    return "Budget principal" if series.budget == MAIN_BUDGET else f"Budget annexe {series.budget}"
 
 
 class NumberingPolicyForm(forms.ModelForm):
@@ -55,7 +64,15 @@ class NumberingPolicyForm(forms.ModelForm):
 @admin.register(NumberingPolicy)
 class NumberingPolicyAdmin(ScopedAdmin):
     form = NumberingPolicyForm
-    list_display = ["__str__", "budget", "mode", "first_number", "last_number", "begun", "reference"]
+    list_display = [
+        "__str__",
+        "budget_name",
+        "mode",
+        "first_number",
+        "last_number",
+        "begun",
+        "reference",
+    ]
     list_filter = ["issuer", "exercice", "kind", "mode"]
     list_select_related = ["issuer"]
     fieldsets = [(None, {"fields": NumberingPolicyForm.Meta.fields, "description": LAW})]
@@ -67,6 +84,10 @@ class NumberingPolicyAdmin(ScopedAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: NumberingPolicy | None = None) -> list:
         return list(SERIES) if obj else []
+
+    @display(description="budget", ordering="budget")
+    def budget_name(self, policy):
+        return budget_in_words(policy)
 
     @display(description="dernier numéro donné")
     def begun(self, policy):
@@ -86,6 +107,10 @@ class NumberingPolicyAdmin(ScopedAdmin):
 
 @admin.register(Counter)
 class CounterAdmin(ScopedReadOnlyAdmin):
-    list_display = ["issuer", "budget", "exercice", "kind", "last_number", "last_date"]
+    list_display = ["issuer", "budget_name", "exercice", "kind", "last_number", "last_date"]
     list_filter = ["issuer", "exercice"]
     list_select_related = ["issuer"]
+
+    @display(description="budget", ordering="budget")
+    def budget_name(self, counter):
+        return budget_in_words(counter)

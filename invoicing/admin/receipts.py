@@ -1,6 +1,7 @@
 """Staff pages of the receipts that no reference ties to a titre: attributed or set aside, once."""
 
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from unfold.decorators import action, display
@@ -10,8 +11,36 @@ from entsvc.staff import ConfirmedAction
 from invoicing.collection_forms import AttributionForm, DismissalForm
 from invoicing.models import PendingReceipt, Titre
 from invoicing.payments import PaymentRefused, in_words, standing
-from invoicing.receipts import ReceiptRefused, attribute, dismiss
+from invoicing.receipts import ReceiptRefused, State, attribute, dismiss
 from members.access import ScopedReadOnlyAdmin
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Those still to attribute, unless others are asked for."""
+
+    title = "décision"
+    parameter_name = "decision"
+    ALL = "toutes"
+
+    def lookups(self, request, model_admin):
+        return [*State.choices, (self.ALL, "Tous")]
+
+    def value(self):
+        return super().value() or State.WAITING
+
+    def queryset(self, request, queryset):
+        value = self.value()
+        if value not in (self.ALL, *State.values):
+            raise IncorrectLookupParameters
+        return queryset if value == self.ALL else queryset.filter(state=value)
+
+    def choices(self, changelist):
+        for value, words in self.lookup_choices:
+            yield {
+                "selected": self.value() == value,
+                "query_string": changelist.get_query_string({self.parameter_name: value}),
+                "display": words,
+            }
 
 
 @admin.register(PendingReceipt)
@@ -19,7 +48,7 @@ class PendingReceiptAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
     list_display = [
         "reference", "received_on", "amount_euros", "payer", "wording", "suggested_titre", "state",
     ]  # fmt: skip
-    list_filter = ["issuer", "state", "received_on"]
+    list_filter = ["issuer", StateFilter, "received_on"]
     list_select_related = ["suggested"]
     search_fields = ["reference", "wording", "payer", "siret"]
     fields = [
@@ -32,6 +61,12 @@ class PendingReceiptAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
     def get_queryset(self, request):
         rows = super().get_queryset(request).select_related("suggested", "source")
         return rows.defer("suggested__payload", "source__report")
+
+    def get_actions_detail(self, request, object_id):
+        """Offer to decide what is still to be decided."""
+        pending = self.get_object(request, object_id)
+        waits = pending is not None and pending.state == State.WAITING
+        return super().get_actions_detail(request, object_id) if waits else []
 
     @display(description="montant", ordering="amount")
     def amount_euros(self, pending):

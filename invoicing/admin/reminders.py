@@ -27,7 +27,7 @@ class ReminderAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
     list_select_related = ["titre"]
     search_fields = ["titre__reference", "titre__debtor_name", "titre__siret"]
     ordering = ["-written_at", "pk"]
-    fields = ["titre", "level", "written_on", "remaining_euros", "written_by", "written_at", "document"]
+    fields = ["titre", "level", "written_on", "remaining_euros", "written_by", "written_at"]
     readonly_fields = fields
     actions = ["download_all"]
     actions_list = ["write"]

@@ -322,9 +322,9 @@ IMPORTER = register(
                 name="issuer",
                 flag="--issuer",
                 label="Émetteur",
-                help="Code de l'émetteur de qui le comptable donne les encaissements ; inutile quand il "
-                "n'y en a qu'un.",
+                help="De qui le comptable donne les encaissements ; inutile s'il n'y en a qu'un.",
                 parse=lambda text: text.upper(),
+                choices=lambda issuers: [(row.code, row.name) for row in _issuers_of(issuers)],
             ),
         ),
         shared=False,
@@ -373,12 +373,16 @@ def _siret(text: str, flag: Flag) -> str:
 
 def _issuers(job: Job) -> list[Issuer]:
     """Return the issuers whose titres a file may pay: the one asked for, else those of the account."""
-    issuers = Issuer.objects.order_by("code")
-    if job.issuers is not None:
-        issuers = issuers.filter(pk__in=job.issuers)
+    issuers = _issuers_of(job.issuers)
     code = job.options.get("issuer")
     if code:
         issuers = issuers.filter(code__iexact=code)
     if not issuers:
         raise UnreadableFile(f"Émetteur inconnu de ce compte : {code or 'aucun'}.")
     return list(issuers)
+
+
+def _issuers_of(keys: frozenset[int] | None) -> QuerySet[Issuer]:
+    """Return the issuers of these keys, all of them for None."""
+    issuers = Issuer.objects.order_by("code")
+    return issuers if keys is None else issuers.filter(pk__in=keys)

@@ -14,7 +14,8 @@ from members.models import Act, Member
 from tariffs.models import Schedule
 
 CLOSED = "etat des depenses clos : il ne change plus"
-# What was visaed is what is closed: the rows behind the figures are frozen from the visa on.
+# What was visaed is what is closed: a statement and the rows behind it are frozen from the visa on, but
+# for what withdraws the visa or closes.
 VISAED = "etat des depenses vise ou clos : il ne change plus"
 STATEMENT_VISAED = (
     "EXISTS (SELECT 1 FROM invoicing_coststatement s WHERE s.id = ROW.statement_id "
@@ -40,6 +41,12 @@ class Category(models.TextChoices):
 
 
 @frozen_when("ROW.closed_at IS NOT NULL", CLOSED, reachable=True)
+@frozen_when(
+    "ROW.visa_at IS NOT NULL",
+    VISAED,
+    reachable=True,
+    follow_up=("visa_by", "visa_at", "closed_by", "closed_at", "pool", "document"),
+)
 class CostStatement(models.Model):
     """The expenses of a school year that a charge shares out: prepared, visaed, then closed for good."""
 
