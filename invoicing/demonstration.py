@@ -24,6 +24,7 @@ from entsvc.models import JournalEntry, OutgoingMail
 from entsvc.uploads import read_options
 from invoicing.calculation import compute_run
 from invoicing.demonstrated_life import live_on
+from invoicing.demonstrated_services import serve
 from invoicing.exports.yearly_call import write_yearly_call
 from invoicing.importers.expenses import IMPORTER as EXPENSES
 from invoicing.importers.expenses import name_of
@@ -142,6 +143,7 @@ def build(folder: Path) -> list[dict[str, Any]]:
     decide()
     shutil.rmtree(folder / "titres", ignore_errors=True)
     runs = [_issue(call) for call in CALLS]
+    serve(DATA, actor=ACTOR)
     live_on(DATA, actor=ACTOR, bring=lambda name, file, given: _bring(LATER[name], DATA / file, given))
     return [_row(run, _write_files(run, folder)) for run in runs]
 
