@@ -5,7 +5,7 @@ issued, corrected and replayed as any other. Conditions of 15 June 2023 (Nord-Pa
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -27,12 +27,15 @@ from invoicing.models import (
     ServedLine,
     SupplierInvoice,
     Titre,
+    TitreLine,
 )
+from members import successions
+from members.models import Member
 from tariffs import engine
 from tariffs.adoption import adopted, charges_of
 from tariffs.models import Schedule
 
-ENGAGEMENT = "engagement"  # among the facts of a basis
+ENGAGEMENT, PAID_ON = "engagement", "paid_on"  # among the facts of a basis
 CHANGED = "Ce qui est facturé à part a changé depuis ce calcul : recalculez cette campagne."
 ZERO = Decimal("0.00")
 
@@ -65,6 +68,9 @@ def read_basis(campaign: Campaign) -> Basis:
 def outdated(run: Run) -> dict[str, str]:
     """Return {SIRET: why in French} of the calls of a run apart that no longer bill what is so now."""
     then = run.basis
+    twice = named_by_a_yearly_titre(tied_to(run.campaign))
+    if twice:
+        return {member["siret"]: words_of(twice) for member in then["members"]}
     try:
         now = read_basis(run.campaign).as_json()
         same = all(now[name] == then[name] for name in ("charges", "members"))
@@ -104,9 +110,25 @@ def obstacles(quote: Quote) -> list[str]:
                 f"{line.item} : {served[line.pk]} servis pour {line.quantity} au devis. Faites accepter "
                 "un devis complémentaire."
             )
-    if not quote.debtor.siret:
-        found.append(f"{quote.debtor} n'a pas de SIRET : saisissez-le dans sa fiche.")
+    payer = _payer(quote)
+    if not payer.siret:
+        found.append(f"{payer} n'a pas de SIRET : saisissez-le dans sa fiche.")
     return found
+
+
+def unserved(quote: Quote) -> list[str]:
+    """Return what of a quote is not served yet: once billed, it takes another quote."""
+    served = served_of(quote)
+    left = {
+        line: line.quantity - served.get(line.pk, 0)
+        for line in quote.lines.select_related("item").order_by("pk")
+    }
+    return [
+        f"{line.item} : {quantity} au devis pas encore servis ; une fois le titre émis, ils ne se "
+        "facturent plus que par un autre devis."
+        for line, quantity in left.items()
+        if quantity > 0
+    ]
 
 
 def served_of(quote: Quote) -> dict[int, int]:
@@ -129,6 +151,60 @@ def is_billed(campaign: Campaign) -> bool:
     return campaign.titres.filter(kind=Titre.Kind.TITRE).exclude(pk__in=annulled).exists()
 
 
+def lock(campaign: Campaign) -> None:
+    """Hold what a campaign apart bills until the end of the transaction: nobody changes it meanwhile."""
+    if campaign.quote_id:
+        rows = [
+            Quote.objects.filter(pk=campaign.quote_id),
+            SupplierInvoice.objects.filter(quote=campaign.quote_id),
+            ServedLine.objects.filter(invoice__quote=campaign.quote_id),
+        ]
+    else:
+        rows = [campaign.billed_deliveries.all(), tied_to(campaign)]
+    for held in rows:
+        list(held.select_for_update(of=("self",)).order_by("pk"))
+
+
+def tied_to(campaign: Campaign) -> QuerySet[Delivery]:
+    """Return the deliveries that a campaign apart bills."""
+    tied = campaign.billed_deliveries.order_by("pk").values("delivery")
+    return Delivery.objects.filter(pk__in=tied).order_by("delivered_on", "pk")
+
+
+def named_by_a_yearly_titre(deliveries: QuerySet[Delivery]) -> dict[str, str]:
+    """Return {delivery: reference} of those that a titre in force of the yearly call bills already."""
+    found = {}
+    for delivery in deliveries.select_related("convention__schedule"):
+        campaigns = Campaign.objects.of_year(delivery.convention.schedule_id, delivery.school_year)
+        annulled = Titre.objects.filter(kind=Titre.Kind.ANNULATION).values("original")
+        bearing = TitreLine.objects.filter(
+            charge=delivery.code, agreement=delivery.convention.reference
+        ).values("titre")
+        titres = Titre.objects.filter(
+            campaign__in=campaigns.values("pk"), kind=Titre.Kind.TITRE, pk__in=bearing
+        ).exclude(pk__in=annulled)
+        for titre in titres.select_related("call__run").defer("payload").order_by("pk"):
+            if _is_among(delivery, titre.call.run.basis["facts"].get(DELIVERED, ())):
+                found[str(delivery)] = titre.reference
+    return found
+
+
+def words_of(twice: Mapping[str, str]) -> str:
+    """Say which deliveries the yearly call bills already, and by which titre."""
+    named = ", ".join(f"{what} par le titre {reference}" for what, reference in twice.items())
+    return f"Déjà appelées à l'année : {named}. Décochez « facturée à part »."
+
+
+def _is_among(delivery: Delivery, proved: Iterable[Mapping[str, Any]]) -> bool:
+    key = (
+        delivery.convention.reference,
+        delivery.code,
+        delivery.delivered_on.isoformat(),
+        delivery.subject,
+    )
+    return key in {(row["agreement"], row["code"], row["on"], row["subject"]) for row in proved}
+
+
 def steps_of(quote: Quote) -> dict[str, QuoteEvent]:
     """Return the steps of a quote by kind, from `events` where they are prefetched."""
     return {event.kind: event for event in quote.events.all()}
@@ -143,7 +219,7 @@ def _of_quote(quote: Quote) -> Basis:
     steps = steps_of(quote)
     accepted, ordered = steps[QuoteEvent.Kind.ACCEPTED], steps[QuoteEvent.Kind.ORDERED]
     catalogues = dict.fromkeys(str(line.item.catalogue) for line in lines)
-    schedule = quote.schedule
+    schedule, payer = quote.schedule, _payer(quote)
     agreement = engine.Agreement(
         reference=quote.number,
         title=f"{lower_first(str(quote))} du {long_date(quote.sent_on)} : {quote.subject}",
@@ -158,14 +234,34 @@ def _of_quote(quote: Quote) -> Basis:
             "version_id": None,
             "act": f"devis accepté le {short_date(accepted.on)}, commandé le {short_date(ordered.on)}",
             "adoption_id": None,
-            "subject": f"{schedule.subject} : {quote.subject}",
+            "subject": _subject(f"{schedule.subject} : {quote.subject}"),
+            PAID_ON: max(invoice.paid_on for invoice in quote.supplier_invoices.all()).isoformat(),
             "sources": {},
             ENGAGEMENT: accepted.reference,
             DELIVERED: _served(quote),
         },
         charges=tuple(_charge(line.item) for line in lines),
-        members=(engine.Member(quote.debtor.siret, str(quote.debtor), (agreement,)),),
+        members=(engine.Member(payer.siret, str(payer), (agreement,)),),
     )
+
+
+def earliest_day(run: Run) -> date | None:
+    """Return the first day on which the titres of a run apart may be dated: all is done, and paid."""
+    facts = run.basis["facts"]
+    days = [row["on"] for row in facts.get(DELIVERED, ())]
+    days += [facts[PAID_ON]] if PAID_ON in facts else []
+    return date.fromisoformat(max(days)) if days else None
+
+
+def _payer(quote: Quote) -> Member:
+    """Return who pays a quote: its member, or who took it over since."""
+    heir = successions.last_successor(quote.debtor_id, successions.known_successors())
+    return quote.debtor if heir == quote.debtor_id else Member.objects.get(pk=heir)
+
+
+def _subject(words: str) -> str:
+    longest = Titre._meta.get_field("subject").max_length
+    return words if len(words) <= longest else f"{words[: longest - 1]}…"
 
 
 def _charge(item: Any) -> engine.Charge:
@@ -201,8 +297,7 @@ def _served(quote: Quote) -> list[dict[str, Any]]:
 def _of_deliveries(campaign: Campaign) -> Basis:
     schedule, year = campaign.schedule, campaign.school_year
     adoption = adopted(schedule, year)
-    tied = campaign.billed_deliveries.order_by("pk").values("delivery")
-    rows = Delivery.objects.filter(pk__in=tied, apart=True)
+    rows = tied_to(campaign).of_year(year).filter(apart=True, convention__schedule=schedule)
     deliveries = list(
         rows.select_related("convention__debtor", "convention__party").order_by("convention", "pk")
     )
@@ -217,8 +312,9 @@ def _of_deliveries(campaign: Campaign) -> Basis:
         school_year=year,
         facts={
             **tariff_facts(schedule, adoption),
-            "subject": f"{schedule.subject}, année scolaire {school_year.label(year)} : "
-            f"{campaign.reason}",
+            "subject": _subject(
+                f"{schedule.subject}, année scolaire {school_year.label(year)} : {campaign.reason}"
+            ),
             "sources": {},
             DELIVERED: proofs(rows),
         },

@@ -10,6 +10,9 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from conventions.assessment import DELIVERED
+from conventions.deliveries import proofs
+from conventions.models import Delivery
 from invoicing import apart
 from invoicing.gates import SKIPPED, left_out
 from invoicing.models import Campaign, MandatRequest, Run, Titre, TitreLine
@@ -61,6 +64,11 @@ def outdated(run: Run) -> dict[str, str]:
     campaign = run.campaign
     if campaign.apart:
         return apart.outdated(run)
+    return _overtaken(run) | _left_the_year(run)
+
+
+def _overtaken(run: Run) -> dict[str, str]:
+    campaign = run.campaign
     rows = issued_elsewhere(campaign.schedule, campaign.school_year, rank=campaign.rank)
     now = {debtor["siret"]: debtor for debtor in rows}
     if campaign.rank == 1:
@@ -77,6 +85,28 @@ def outdated(run: Run) -> dict[str, str]:
         for siret in {*now, *then}
         if _asked_of(now.get(siret)) != _asked_of(then.get(siret))
     }
+
+
+def _left_the_year(run: Run) -> dict[str, str]:
+    """Return why, by SIRET, where a delivery that the run read is no longer of the yearly call."""
+    read = {_same(row): row["agreement"] for row in run.basis["facts"].get(DELIVERED, ())}
+    if not read:
+        return {}
+    campaign = run.campaign
+    yearly = Delivery.objects.yearly(campaign.school_year)
+    today = proofs(yearly.filter(convention__schedule=campaign.schedule_id))
+    gone = read.keys() - {_same(row) for row in today}
+    lost = {read[key] for key in gone}
+    message = "Une prestation de ce calcul a changé ou se facture à part : recalculez cette campagne."
+    return {
+        member["siret"]: message
+        for member in run.basis["members"]
+        if any(agreement["reference"] in lost for agreement in member["agreements"])
+    }
+
+
+def _same(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in ("agreement", "code", "on", "subject", "quantity"))
 
 
 def not_annulled(

@@ -1,6 +1,7 @@
 """How deliveries are billed at once, in a campaign of their own, without waiting for the yearly call."""
 
 from collections.abc import Iterable
+from itertools import groupby
 
 from django.db import IntegrityError, transaction
 
@@ -10,31 +11,45 @@ from entsvc.french import plural, short_date
 from invoicing import apart
 from invoicing.apart import CampaignRefused
 from invoicing.calculation import compute_again
-from invoicing.models import Run
+from invoicing.models import BilledDelivery, Run
 
 SHOWN = 5
 
 
-def bill(*, deliveries: Iterable[Delivery], actor: str) -> Run:
-    """Compute what some deliveries cost, in one campaign apart: their titres are issued as any other.
+def bill(*, deliveries: Iterable[Delivery], actor: str) -> list[Run]:
+    """Compute what some deliveries cost, in one campaign apart by payer, by SIRET.
 
-    Raises CampaignRefused for deliveries of several schedules or school years, left to the yearly call
-    or billed already; NotAdopted where no act adopted a tariff for their year.
+    Their titres are issued as any other. Raises CampaignRefused for deliveries of several schedules or
+    school years, left to the yearly call, billed already, or that a yearly titre bills; NotAdopted where
+    no act adopted a tariff for their year.
     """
     keys = [delivery.pk for delivery in deliveries]
     try:
         with transaction.atomic():
             rows = Delivery.objects.select_for_update(of=("self",)).filter(pk__in=keys)
-            rows = list(rows.select_related("convention__schedule").order_by("delivered_on"))
+            rows = rows.select_related("convention__schedule", "convention__debtor")
+            rows = list(rows.order_by("convention__debtor__siret", "delivered_on", "pk"))
             _check(rows)
-            first, last = rows[0], rows[-1]
-            campaign = apart.open_campaign(
-                schedule=first.convention.schedule, year=first.school_year, reason=_told(first, last)
-            )
-            apart.bill_together(rows, campaign)
-            return compute_again(campaign=campaign, actor=actor)
+            by_payer = groupby(rows, key=lambda row: row.convention.debtor_id)
+            return [_bill(list(group), actor) for _, group in by_payer]
     except IntegrityError as error:
         raise CampaignRefused("Un autre poste vient de facturer ces prestations.") from error
+
+
+def _bill(rows: list[Delivery], actor: str) -> Run:
+    first, last = rows[0], rows[-1]
+    campaign = apart.open_campaign(
+        schedule=first.convention.schedule, year=first.school_year, reason=_told(first, last)
+    )
+    apart.bill_together(rows, campaign)
+    return compute_again(campaign=campaign, actor=actor)
+
+
+def release(delivery: Delivery) -> None:
+    """Untie a delivery from the campaign apart that would bill it, unless a titre does."""
+    campaign = apart.campaigns_of([delivery]).get(delivery.pk)
+    if campaign is not None and not apart.is_billed(campaign):
+        BilledDelivery.objects.filter(delivery=delivery).delete()
 
 
 def _check(rows: list[Delivery]) -> None:
@@ -56,6 +71,9 @@ def _check(rows: list[Delivery]) -> None:
     billed = [row for row in rows if row.pk in known]
     if billed:
         raise CampaignRefused(f"Déjà facturées à part : {_named(billed)}.")
+    twice = apart.named_by_a_yearly_titre(Delivery.objects.filter(pk__in=[row.pk for row in rows]))
+    if twice:
+        raise CampaignRefused(apart.words_of(twice))
 
 
 def _named(rows: list[Delivery]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from conventions.basis import Basis
 from entsvc import figures, school_year
 from entsvc.french import euros, long_date
+from invoicing import apart
 from invoicing.models import Anomaly, CallRules, Campaign, Run, Titre, VotedAmount
 from invoicing.numbering import IssueRefused
 from invoicing.statements import pools_of
@@ -120,6 +121,11 @@ def notices(basis: Basis) -> list[engine.Anomaly]:
 
 def check_day(run: Run, on: date) -> None:
     """Raise IssueRefused before the 1 September that follows a year called once it is over."""
+    done = apart.earliest_day(run) if run.campaign.apart else None
+    if done and on < done:
+        raise IssueRefused(
+            f"Le service n'est fait et payé que le {long_date(done)} : le titre n'est pas daté d'avant."
+        )
     year = run.campaign.school_year
     opens = school_year.last_day(year) + timedelta(days=1)
     if on < opens and not run.campaign.apart and rules_of(run.campaign.schedule).after_year_end:

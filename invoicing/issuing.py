@@ -17,7 +17,7 @@ from django.utils import timezone
 from entsvc import journal
 from entsvc.french import euros
 from entsvc.triggers import missing as missing_triggers
-from invoicing import claims, gates
+from invoicing import apart, claims, gates
 from invoicing.called_twice import called_from_others
 from invoicing.mentions import missing_for_debtor
 from invoicing.models import Bordereau, Call, CallLine, Campaign, Run, Series, Titre, TitreLine
@@ -215,7 +215,10 @@ def lock(campaign: Campaign) -> Campaign:
     names, and each would otherwise wait for the other.
     """
     same = campaign.together.select_for_update(of=("self",), no_key=True).order_by("rank")
-    return {row.pk: row for row in same}[campaign.pk]
+    locked = {row.pk: row for row in same}[campaign.pk]
+    if locked.apart:
+        apart.lock(locked)
+    return locked
 
 
 def draft_of(call: Call, run: Run, head: Letterhead) -> Draft:

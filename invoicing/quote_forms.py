@@ -1,8 +1,10 @@
 """What staff give at each step of a quote, and to bill deliveries at once."""
 
+from datetime import date
 from typing import Any
 
 from django import forms
+from django.db import DataError
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from unfold.widgets import (
@@ -13,15 +15,17 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from conventions.models import Delivery
+from conventions.models import Convention, Delivery
+from entsvc import school_year
 from entsvc.french import short_date
 from entsvc.scans import PdfField
+from invoicing import apart
 from invoicing.apart import served_of
 from invoicing.forms import EurosField
 from invoicing.models import Quote, QuoteLine, SupplierInvoice
 from members.models import Signatory
 from tariffs.engine import UNITS
-from tariffs.models import Charge
+from tariffs.models import Charge, Schedule
 
 PAID_BY = "Laissez vide tant qu'elle n'est pas payée : le titre attend le mandat."
 
@@ -133,19 +137,17 @@ class InvoiceForm(forms.ModelForm):
             self.fields[f"served_{line.pk}"] = forms.IntegerField(
                 label=f"Quantité servie : {line.item}",
                 min_value=0,
+                max_value=2**31 - 1,
                 initial=max(line.quantity - served.get(line.pk, 0), 0),
                 widget=UnfoldAdminIntegerFieldWidget,
                 help_text=f"{line.quantity} au devis.",
             )
 
     def clean(self) -> dict[str, Any]:
-        """Refuse half of a payment, and days to come."""
+        """Refuse half of a payment."""
         found = super().clean()
         if bool(found.get("mandat")) != bool(found.get("paid_on")):
             self.add_error("paid_on", "Donnez ensemble le numéro du mandat et le jour du paiement.")
-        for name in ("dated", "served_on", "paid_on"):
-            if found.get(name) and found[name] > timezone.localdate():
-                self.add_error(name, "Cette date est à venir.")
         return found
 
     def served(self) -> dict[QuoteLine, int]:
@@ -154,7 +156,9 @@ class InvoiceForm(forms.ModelForm):
 
 
 class DeliveryForm(forms.ModelForm):
-    """A delivery and the sheet that proves it."""
+    """A delivery and the sheet that proves it; `schedules` are those of the account."""
+
+    schedules: QuerySet[Schedule] = Schedule.objects.order_by("code")
 
     code = forms.ChoiceField(label="Prestation", widget=UnfoldAdminSelectWidget)
     file = PdfField(
@@ -172,12 +176,13 @@ class DeliveryForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "code" in self.fields:
-            self.fields["code"].choices = _unit_charges(self.instance.code)
+            self.fields["code"].choices = _unit_charges(self.schedules, self.instance.code)
 
     def clean(self) -> dict[str, Any]:
         """Refuse a line that the tariff of the agreement does not have."""
         found = super().clean()
         convention, code = found.get("convention"), found.get("code")
+        self._check_tied(convention, found.get("delivered_on"))
         if convention and code:
             known = Charge.objects.filter(
                 version__schedule=convention.schedule_id, metric=UNITS, code=code
@@ -186,9 +191,29 @@ class DeliveryForm(forms.ModelForm):
                 self.add_error("code", f"Le barème {convention.schedule.code} n'a pas cette ligne.")
         return found
 
+    def _check_tied(self, convention: Convention | None, day: date | None) -> None:
+        """Refuse another year or schedule to a delivery that a campaign apart bills."""
+        campaign = apart.campaigns_of([self.instance]).get(self.instance.pk)
+        if campaign is None or convention is None or day is None:
+            return
+        year = school_year.containing(day)
+        if (convention.schedule_id, year) != (campaign.schedule_id, campaign.school_year):
+            self.add_error(
+                None,
+                f"{campaign} facture cette prestation : elle reste de ce barème et de cette année. "
+                "Décochez d'abord « facturée à part » et enregistrez.",
+            )
+
 
 class DeliveriesField(forms.ModelMultipleChoiceField):
     """Deliveries, each told by what staff know it by."""
+
+    def clean(self, value: Any) -> QuerySet[Delivery]:
+        """Refuse keys that no row can have, as those of rows that are not offered."""
+        try:
+            return super().clean(value)
+        except (OverflowError, DataError) as error:
+            raise forms.ValidationError("Choisissez parmi les prestations proposées.") from error
 
     def label_from_instance(self, obj: Delivery) -> str:
         """Return the day, the payer, how many and for what."""
@@ -212,9 +237,10 @@ class BillDeliveriesForm(forms.Form):
         self.fields["deliveries"].initial = waiting
 
 
-def _unit_charges(current: str) -> list[tuple[str, str]]:
-    """Return the lines of tariffs that are billed by the unit, once each."""
-    rows = Charge.objects.filter(metric=UNITS).order_by("code", "-version")
+def _unit_charges(schedules: QuerySet[Schedule], current: str) -> list[tuple[str, str]]:
+    """Return the lines of the tariffs of some schedules that are billed by the unit, once each."""
+    rows = Charge.objects.filter(metric=UNITS, version__schedule__in=schedules.order_by().values("pk"))
+    rows = rows.order_by("code", "-version")
     known = {code: f"{label} ({code})" for code, label in rows.values_list("code", "label")}
     if current:
         known.setdefault(current, current)

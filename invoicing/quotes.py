@@ -37,6 +37,7 @@ from tariffs.models import Schedule
 
 Kind = QuoteEvent.Kind
 PDF = "application/pdf"
+LARGEST = Decimal(10**12)  # euros: twelve digits before the comma
 DOCUMENTS = {Kind.ACCEPTED.value: "Devis signé (PDF)", Kind.ORDERED.value: "Bon de commande (PDF)"}
 
 
@@ -116,6 +117,8 @@ def findings(quote: Quote, on: date) -> list[str]:
             found.append(f"{line.item} : deux prix du devis ont ce code.")
     if not quote.debtor.siret:
         found.append(f"{quote.debtor} n'a pas de SIRET : saisissez-le dans sa fiche.")
+    if sum(line.amount for line in lines) >= LARGEST:
+        found.append("Son total dépasse ce qu'un titre peut porter : vérifiez les quantités.")
     return found
 
 
@@ -130,6 +133,7 @@ def send(*, quote: Quote, on: date, signatory: Signatory, actor: str) -> Quote:
         quote = _locked(quote)
         if quote.sent_on is not None:
             raise QuoteRefused(f"Le {quote.number} est déjà envoyé.")
+        _hold_prices(quote)
         wrong = findings(quote, on) + _to_come(on)
         if wrong:
             raise QuoteRefused(*wrong)
@@ -195,6 +199,8 @@ def drop(*, quote: Quote, on: date, comment: str, actor: str) -> QuoteEvent:
         quote = _locked(quote)
         if quote.sent_on is None:
             raise QuoteRefused("Ce devis n'est pas envoyé : supprimez-le.")
+        if on < quote.sent_on:
+            raise QuoteRefused(f"Ce devis est envoyé le {short_date(quote.sent_on)} : c'est avant.")
         if hasattr(quote, "campaign") and apart.is_billed(quote.campaign):
             raise QuoteRefused("Un titre facture ce devis : annulez-le d'abord.")
         return _add(quote, Kind.DROPPED, on, actor, "", comment)
@@ -233,6 +239,10 @@ def record_invoice(
         quote = _locked(quote)
         if Kind.ORDERED not in steps_of(quote):
             raise QuoteRefused("Ce devis n'est pas commandé : enregistrez d'abord la commande.")
+        if hasattr(quote, "campaign") and apart.is_billed(quote.campaign):
+            raise QuoteRefused(
+                "Un titre facture déjà ce devis : le reste demande un autre devis, ou son annulation."
+            )
         served = {line: quantity for line, quantity in served.items() if quantity}
         if not served:
             raise QuoteRefused("Indiquez au moins une quantité servie.")
@@ -272,6 +282,15 @@ def bill(*, quote: Quote, actor: str) -> Run:
 def _locked(quote: Quote) -> Quote:
     rows = Quote.objects.select_for_update(of=("self",))
     return rows.select_related("schedule__issuer", "debtor").get(pk=quote.pk)
+
+
+def _hold_prices(quote: Quote) -> None:
+    """Hold the lines of a quote and their prices until it is sent: nobody changes them meanwhile."""
+    lines = quote.lines.select_for_update(of=("self",)).order_by("pk")
+    items = {line.item_id for line in lines}
+    held = CatalogueItem.objects.select_for_update(of=("self",)).filter(pk__in=items).order_by("pk")
+    catalogues = {item.catalogue_id for item in held}
+    list(Catalogue.objects.select_for_update(of=("self",)).filter(pk__in=catalogues).order_by("pk"))
 
 
 def _answered(quote: Quote, on: date) -> Quote:

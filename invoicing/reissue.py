@@ -26,7 +26,7 @@ from invoicing.issuing import (
     write_titres,
 )
 from invoicing.models import Call, CallLine, Campaign, Run, Titre
-from invoicing.numbering import IssueRefused
+from invoicing.numbering import IssueRefused, exercice_for
 from members import successions
 from members.models import Member, Signatory
 
@@ -67,7 +67,7 @@ def annul_and_reissue(
     gates.check_duties(run, actor)
     gates.check_day(run, on)
     head = head_of(run, signatory, on)
-    corrections.check_exercice(titre, on)
+    exercice = _exercice(titre, on)
     try:
         with transaction.atomic():
             lock(run.campaign)
@@ -81,7 +81,7 @@ def annul_and_reissue(
                 drafts=[(row, lines, {**payload, "replaces": mention_of(replaced)})],
                 run=run,
                 head=head,
-                exercice=replaced.exercice,
+                exercice=exercice,
                 signatory=signatory,
                 on=on,
                 actor=actor,
@@ -92,6 +92,19 @@ def annul_and_reissue(
             "Un autre poste vient de corriger ou de ré-émettre ce titre : rouvrez sa page."
         ) from error
     return Reissued(new, annulation)
+
+
+def _exercice(titre: Titre, on: date) -> int:
+    """Return the exercice of the new titre: that of the titre it annuls, or of the day.
+
+    Nothing is taken off a titre annulled before: where its exercice is over, the new one bears that of
+    its own day. Raises IssueRefused where something is still to annul in an exercice that is over.
+    """
+    if corrections.due(titre):
+        corrections.check_exercice(titre, on)
+        return titre.exercice
+    over = corrections.why_closed(titre, on)
+    return exercice_for(on, None, titre.issuer.complementary_days) if over else titre.exercice
 
 
 def latest_run(campaign: Campaign) -> Run:

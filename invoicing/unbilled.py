@@ -99,7 +99,8 @@ def _apart(schedule: Schedule, exercice: int) -> Iterator[Unbilled]:
     until = date(exercice, 12, 31)
     for quote in apart.served_quotes(schedule, until):
         if not _has_titre(getattr(quote, "campaign", None), exercice):
-            owed = sum((invoice.expected for invoice in quote.supplier_invoices.all()), ZERO)
+            served = quote.supplier_invoices.filter(served_on__lte=until).order_by("pk")
+            owed = sum((invoice.expected for invoice in served), ZERO)
             yield Unbilled(
                 schedule=schedule.code,
                 year=quote.school_year,

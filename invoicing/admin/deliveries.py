@@ -19,8 +19,9 @@ from invoicing import apart, deliveries
 from invoicing.apart import CampaignRefused, is_billed
 from invoicing.models import BilledDelivery
 from invoicing.quote_forms import BillDeliveriesForm, DeliveryForm
-from members.access import ScopedAdmin
+from members.access import ScopedAdmin, visible
 from tariffs.adoption import NotAdopted
+from tariffs.models import Schedule
 
 
 @admin.register(Delivery)
@@ -52,8 +53,14 @@ class DeliveryAdmin(ConfirmedAction, ScopedAdmin):
         return not self._is_billed(obj) and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request, obj=None):
-        tied = obj is not None and BilledDelivery.objects.filter(delivery=obj).exists()
+        """Refuse while a campaign apart bills it: unticked and saved, it is of no campaign any more."""
+        tied = obj is not None and bool(apart.campaigns_of([obj]))
         return not tied and super().has_delete_permission(request, obj)
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        form = super().get_form(request, obj, change, **kwargs)
+        form.schedules = visible(Schedule.objects.order_by("code"), request.user)
+        return form
 
     def get_actions(self, request):
         """Delete one at a time: each is a proof."""
@@ -75,7 +82,27 @@ class DeliveryAdmin(ConfirmedAction, ScopedAdmin):
         pdf = form.cleaned_data.get("file")
         if pdf:
             obj.document = documents.store(pdf.content, content_type="application/pdf", suffix=".pdf")
+        named = self._named_by(Delivery.objects.get(pk=obj.pk)) if change else ""
         super().save_model(request, obj, form, change)
+        if not obj.apart:
+            deliveries.release(obj)
+        if named and form.changed_data:
+            messages.warning(request, named)
+
+    def delete_model(self, request, obj):
+        named = self._named_by(obj)
+        super().delete_model(request, obj)
+        if named:
+            messages.warning(request, named)
+
+    def _named_by(self, delivery):
+        """Say what to do of a delivery that a titre of the yearly call prints, if one does."""
+        twice = apart.named_by_a_yearly_titre(Delivery.objects.filter(pk=delivery.pk))
+        return "".join(
+            f"Le titre {reference} facture {what} telle qu'elle était : réduisez-le, ou appelez la "
+            "différence par une campagne complémentaire."
+            for what, reference in twice.items()
+        )
 
     @display(description="facturation")
     def billing(self, delivery):
@@ -100,14 +127,17 @@ class DeliveryAdmin(ConfirmedAction, ScopedAdmin):
         form = BillDeliveriesForm(request.POST or None, waiting=waiting.order_by("delivered_on", "pk"))
         if request.method == "POST" and form.is_valid():
             try:
-                run = deliveries.bill(
+                runs = deliveries.bill(
                     deliveries=form.cleaned_data["deliveries"], actor=request.user.get_username()
                 )
             except (CampaignRefused, NotAdopted) as error:
                 form.add_error(None, str(error))
             else:
-                messages.success(request, f"{run} : {euros(run.total)}. Relisez-le, puis émettez.")
-                return redirect("admin:invoicing_run_change", run.pk)
+                for run in runs:
+                    messages.success(request, f"{run} : {euros(run.total)}. Relisez-le, puis émettez.")
+                if len(runs) > 1:
+                    return redirect("admin:invoicing_run_changelist")
+                return redirect("admin:invoicing_run_change", runs[0].pk)
         context = {
             **self.admin_site.each_context(request),
             "title": "Facturer des prestations à part",

@@ -4,6 +4,7 @@ from contextlib import suppress
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import DecimalField
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
@@ -13,10 +14,11 @@ from unfold.decorators import action, display
 
 from entsvc import scans
 from entsvc.downloads import attachment
+from entsvc.fields import EurosField
 from entsvc.french import euros, price
-from entsvc.staff import ConfirmedAction, ReadOnlyInline
+from entsvc.staff import WIDGETS, ConfirmedAction, ReadOnlyInline
 from invoicing import quotes
-from invoicing.apart import CampaignRefused, is_billed, obstacles
+from invoicing.apart import CampaignRefused, is_billed, obstacles, unserved
 from invoicing.models import (
     Catalogue,
     CatalogueItem,
@@ -47,6 +49,7 @@ MAY_DROP = {State.SENT, State.EXPIRED, State.ACCEPTED, *UNDER_WAY}
 class CatalogueItemInline(ScopedInline):
     model = CatalogueItem
     fields = ["code", "label", "unit_label", "unit_plural", "unit_price"]
+    formfield_overrides = {**WIDGETS, DecimalField: {"form_class": EurosField}}
     per_page = 50
 
     def has_add_permission(self, request, obj=None):
@@ -68,8 +71,9 @@ class CatalogueAdmin(ScopedAdmin):
     fields = ["schedule", "market", "supplier", "label", "starts_on", "ends_on"]
     inlines = [CatalogueItemInline]
 
-    def has_change_permission(self, request, obj=None):
-        return not is_quoted(obj) and super().has_change_permission(request, obj)
+    def get_readonly_fields(self, request, obj=None):
+        """Keep only the end of its validity open once a quote that was sent rests on it."""
+        return [name for name in self.fields if name != "ends_on"] if is_quoted(obj) else []
 
     def has_delete_permission(self, request, obj=None):
         return not is_quoted(obj) and super().has_delete_permission(request, obj)
@@ -90,6 +94,15 @@ class CatalogueItemAdmin(ScopedReadOnlyAdmin):
             today = timezone.localdate()
             found = found.filter(catalogue__starts_on__lte=today).exclude(catalogue__ends_on__lt=today)
         return found, may_repeat
+
+    def has_delete_permission(self, request, obj=None):
+        """Let a version that no quote rests on be deleted with its prices."""
+        allowed = request.user.has_perm("invoicing.delete_catalogueitem")
+        return allowed and (obj is None or not is_quoted(obj.catalogue))
+
+    def get_actions(self, request):
+        """Delete prices in their version."""
+        return {n: a for n, a in super().get_actions(request).items() if n != "delete_selected"}
 
     @display(description="prix unitaire TTC", ordering="unit_price")
     def price_of_unit(self, item):
@@ -132,6 +145,7 @@ class SupplierInvoiceInline(ReadOnlyInline):
     fields = ["number", "dated", "served_on", "amount_euros", "mandat", "paid_on"]
     readonly_fields = ["amount_euros"]
     show_change_link = True
+    linked = "number"
 
     @display(description="montant TTC")
     def amount_euros(self, invoice):
@@ -143,14 +157,14 @@ class QuoteSteps:
 
     actions_detail = ["send", "accept", "refuse", "order", "add_invoice", "bill", "copy_it", "drop"]
 
-    def _stands(self, request, object_id, states):
-        if not self.has_change_right(request):
+    def _stands(self, request, object_id, states, right="invoicing.change_quote"):
+        """Tell whether an account may take a step, of a quote where one is named."""
+        if not request.user.has_perm(right):
             return False
-        quote = self.get_queryset(request).filter(pk=object_id).first() if object_id else None
-        return object_id is None or (quote is not None and quotes.state_of(quote) in states)
-
-    def has_change_right(self, request):
-        return request.user.has_perm("invoicing.change_quote")
+        if object_id is None:
+            return True
+        quote = self.get_object(request, object_id)
+        return quote is not None and quotes.state_of(quote) in states
 
     def has_send_permission(self, request, object_id=None):
         return self._stands(request, object_id, {State.DRAFT})
@@ -168,16 +182,10 @@ class QuoteSteps:
         return self._stands(request, object_id, set(State) - {State.DRAFT})
 
     def has_invoice_permission(self, request, object_id=None):
-        if not request.user.has_perm("invoicing.add_supplierinvoice"):
-            return False
-        quote = self.get_queryset(request).filter(pk=object_id).first() if object_id else None
-        return object_id is None or (quote is not None and quotes.state_of(quote) in UNDER_WAY)
+        return self._stands(request, object_id, UNDER_WAY, "invoicing.add_supplierinvoice")
 
     def has_bill_permission(self, request, object_id=None):
-        if not request.user.has_perm("invoicing.compute_run"):
-            return False
-        quote = self.get_queryset(request).filter(pk=object_id).first() if object_id else None
-        return object_id is None or (quote is not None and quotes.state_of(quote) in UNDER_WAY)
+        return self._stands(request, object_id, UNDER_WAY, "invoicing.compute_run")
 
     @action(description="Envoyer", permissions=["send"], icon="send")
     def send(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -252,7 +260,7 @@ class QuoteSteps:
     @action(description="Facturer au membre", permissions=["bill"], icon="request_quote")
     def bill(self, request: HttpRequest, object_id: str) -> HttpResponse:
         quote = self.visible_or_404(request, object_id)
-        wrong = obstacles(quote)
+        wrong = [*obstacles(quote), *unserved(quote)]
         if request.method == "POST":
             try:
                 run = quotes.bill(quote=quote, actor=request.user.get_username())
@@ -379,7 +387,7 @@ class QuoteAdmin(QuoteSteps, ConfirmedAction, ScopedAdmin):
         ]
         return format_html_join(", ", '<a class="underline" href="{}">{}</a>', links) or "—"
 
-    @display(description="avant de facturer")
+    @display(description="reste à faire")
     def to_do(self, quote):
         if quote.sent_on is None:
             return " ".join(quotes.findings(quote, timezone.localdate())) or "Rien : prêt à envoyer."

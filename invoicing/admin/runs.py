@@ -88,8 +88,8 @@ class CampaignAdmin(ConfirmedAction, ScopedAdmin):
         return redirect("admin:invoicing_run_change", run.pk)
 
     def has_supplement_permission(self, request, object_id=None):
-        apart = object_id is not None and Campaign.objects.filter(pk=object_id, apart=True).exists()
-        return not apart and self.has_compute_permission(request)
+        campaign = self.get_object(request, object_id) if object_id is not None else None
+        return not (campaign and campaign.apart) and self.has_compute_permission(request)
 
     @action(description="Campagne complémentaire", permissions=["supplement"], icon="playlist_add")
     def supplement(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -4,6 +4,7 @@ The version is named beside the file, by its schedule, market and label; it exis
 on which its prices hold.
 """
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -19,6 +20,8 @@ from invoicing.quotes import is_quoted
 COLUMNS = ("code", "libelle", "unite", "prix_ttc")
 FIELDS = ("label", "unit_label", "unit_plural", "unit_price")
 DECIMALS = 4
+LONGEST_UNIT = 50
+_THREE_DIGITS = re.compile(r"\d{1,3}[.,]\d{3}")  # 1.350 : mille ou un euro ?
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Record:
 
     line: int
     item: CatalogueItem
+    tells_plural: bool
 
 
 def parse(row: Row, flag: Flag, options: Options) -> Record:
@@ -39,14 +43,14 @@ def parse(row: Row, flag: Flag, options: Options) -> Record:
         code=code,
         label=required("libelle", cells["libelle"], longest=150),
         unit_label=unit,
-        unit_plural=cells.get("unite_pluriel") or f"{unit}s",
+        unit_plural=_plural(unit, cells.get("unite_pluriel", "")),
         unit_price=checked("prix_ttc", required("prix_ttc", cells["prix_ttc"]), _price),
     )
     try:
         item.clean()
     except ValidationError as error:
         raise RowError("code", code, " ".join(error.messages)) from error
-    return Record(row.line, item)
+    return Record(row.line, item, bool(cells.get("unite_pluriel")))
 
 
 def apply(records: list[Record], job: Job) -> None:
@@ -62,12 +66,24 @@ def apply(records: list[Record], job: Job) -> None:
         if existing is None:
             record.item.catalogue = catalogue
             plan.create.append(record.item)
-        elif fill(existing, {name: getattr(record.item, name) for name in FIELDS}):
+        elif fill(existing, {name: getattr(record.item, name) for name in _told(record)}):
             plan.update.append(existing)
         else:
             plan.unchanged += 1
     plan.count_in(job.report)
     write(plan, CatalogueItem, list(FIELDS), f"Import {job.report.file}")
+
+
+def _told(record: Record) -> list[str]:
+    """Return what a row says of a price already there: a plural made here says nothing."""
+    return [name for name in FIELDS if name != "unit_plural" or record.tells_plural]
+
+
+def _plural(unit: str, told: str) -> str:
+    plural = told or f"{unit}s"
+    if len(plural) > LONGEST_UNIT:
+        raise RowError("unite", plural, f"Plus de {LONGEST_UNIT} caractères : abrégez l'unité.")
+    return plural
 
 
 def name_of(catalogue: Catalogue) -> str:
@@ -106,6 +122,8 @@ def _whole(code: str) -> None:
 def _price(text: str) -> Decimal:
     """Read a price of at most four decimals, as 1 234,5678."""
     digits = text.replace("€", "").replace("\u202f", "").replace("\xa0", "").replace(" ", "")
+    if _THREE_DIGITS.fullmatch(digits):
+        raise ValueError("Mille ou un euro ? Écrivez 1350 ou 1,3500.")
     try:
         price = Decimal(digits.replace(",", "."))
     except ArithmeticError as error:

@@ -10,7 +10,8 @@ from decimal import Decimal
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Max, Q
+from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from conventions.models import Delivery
@@ -46,6 +47,8 @@ frozen_when(
     "JOIN invoicing_catalogueitem i ON i.id = l.item_id "
     "WHERE i.catalogue_id = ROW.id AND q.sent_on IS NOT NULL)",
     "version de catalogue citee par un devis envoye : creez la suivante",
+    reachable=True,
+    follow_up=("ends_on",),
 )
 class Catalogue(models.Model):
     """The unit prices of a market, in one version, for as long as they hold."""
@@ -91,9 +94,15 @@ class Catalogue(models.Model):
         return f"{self.market}, {self.label}"
 
     def clean(self) -> None:
-        """Refuse prices that would hold on the same day as those of another version of the market."""
+        """Refuse prices that hold with those of another version, or end before a quote they made."""
         if None in (self.starts_on, self.schedule_id):
             return
+        quoted = Quote.objects.filter(lines__item__catalogue=self.pk, sent_on__isnull=False)
+        last = quoted.aggregate(last=Max("sent_on"))["last"] if self.pk else None
+        if last and self.ends_on and self.ends_on < last:
+            raise ValidationError(
+                {"ends_on": f"Un devis du {last:%d/%m/%Y} est à ces prix : ils finissent après lui."}
+            )
         others = Catalogue.objects.filter(schedule=self.schedule_id, market=self.market)
         until = Q() if self.ends_on is None else Q(starts_on__lte=self.ends_on)
         still = Q(ends_on__isnull=True) | Q(ends_on__gte=self.starts_on)
@@ -361,6 +370,20 @@ class SupplierInvoice(models.Model):
     def __str__(self) -> str:
         return f"{self.number} du {self.dated:%d/%m/%Y}"
 
+    def clean(self) -> None:
+        """Refuse days to come, and a number that the order has already."""
+        today = timezone.localdate()
+        wrong = {
+            name: "Cette date est à venir."
+            for name in ("dated", "served_on", "paid_on")
+            if getattr(self, name) and getattr(self, name) > today
+        }
+        same = SupplierInvoice.objects.filter(quote=self.quote_id, number=self.number)
+        if self.quote_id and same.exclude(pk=self.pk).exists():
+            wrong["number"] = "Cette facture est déjà saisie pour ce devis."
+        if wrong:
+            raise ValidationError(wrong)
+
     @property
     def expected(self) -> Decimal:
         """Return the euros of the quantities served at the prices of the catalogue."""
@@ -406,6 +429,7 @@ class ServedLine(models.Model):
         return f"{self.quantity} × {self.line.item}"
 
 
+@frozen_when(TITRE_IN_FORCE.format("c.id = ROW.campaign_id"), "prestation " + BILLED.replace("'", " "))
 class BilledDelivery(models.Model):
     """A delivery that a campaign of its own bills, without waiting for the yearly call."""
 

@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from entsvc.bulk import BulkManager
 from entsvc.fields import MoneyField, SchoolYearField
-from entsvc.triggers import protected
+from entsvc.triggers import frozen_when, protected
 from members.models import Member
 from tariffs.models import Adoption, Schedule
 
@@ -20,6 +20,10 @@ class Campaigns(models.QuerySet):
         return self.filter(schedule=schedule, school_year=year, apart=False)
 
 
+@frozen_when(
+    "EXISTS (SELECT 1 FROM invoicing_titre t WHERE t.campaign_id = ROW.id)",
+    "campagne dont un titre est emis : elle ne change plus",
+)
 class Campaign(models.Model):
     """The calls of one schedule for one school year: rank 1 is the principal one.
 

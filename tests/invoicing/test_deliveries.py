@@ -20,6 +20,7 @@ from invoicing.calculation import compute_again, compute_run, open_supplement, r
 from invoicing.corrections import correct
 from invoicing.issuing import issue
 from invoicing.models import BilledDelivery, Titre
+from invoicing.numbering import IssueRefused
 from invoicing.roles import create_groups
 from invoicing.unbilled import unbilled
 from tests.entsvc.test_scans import a_pdf
@@ -63,8 +64,12 @@ def totals(run):
 
 
 def bill(world, *rows):
-    run = deliveries.bill(deliveries=rows, actor="gestion")
-    return run, issue(run=run, on=ISSUED_ON, signatory=world.signatory, actor="finances")
+    [run] = deliveries.bill(deliveries=rows, actor="gestion")
+    return run, issued_from(world, run)
+
+
+def issued_from(world, run, on=None):
+    return issue(run=run, on=on or ISSUED_ON, signatory=world.signatory, actor="finances")
 
 
 def test_the_yearly_call_sums_the_deliveries_of_its_school_year_and_leaves_those_apart(world):
@@ -119,11 +124,141 @@ def test_a_delivery_after_the_yearly_titre_is_called_by_a_supplement(world):
     assert totals(late) == {world.members[0].siret: D("450.00")}
 
 
-def test_several_members_are_billed_together_each_its_own(world):
+def test_several_members_are_billed_each_in_its_own_campaign(world):
     rows = [deliver(member, dt.date(2025, 1, 7), apart=True) for member in world.members]
-    run, issued = bill(world, *rows)
-    assert [titre.total for titre in issued.titres] == [D("150.00"), D("150.00")]
-    assert run.campaign.reason == "prestations du 07/01/2025"
+    runs = deliveries.bill(deliveries=rows, actor="gestion")
+    assert [run.campaign.rank for run in runs] == [1, 2]
+    assert {run.campaign.reason for run in runs} == {"prestations du 07/01/2025"}
+    [first, second] = [issued_from(world, run).titres[0] for run in runs]
+    assert [first.siret, second.siret] == [member.siret for member in world.members]
+    annul(world, first)
+    Delivery.objects.filter(pk=rows[0].pk).update(quantity=2)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        Delivery.objects.filter(pk=rows[1].pk).update(quantity=2)
+    waiting = [row.siret for row in unbilled(world.issuer, 2025) if "à part" in row.basis]
+    assert waiting == [world.members[0].siret]
+
+
+def annul(world, titre):
+    correct(
+        titre=titre, kind=Titre.Kind.ANNULATION, reason_code="liquidation", reason="erreur",
+        on=ISSUED_ON, signatory=world.signatory, actor="finances",
+    )  # fmt: skip
+
+
+def apart(row):
+    row.apart = True
+    row.save()
+
+
+def test_what_a_yearly_titre_bills_is_not_billed_apart_too(world):
+    row = deliver(world.members[0], dt.date(2025, 1, 7), 2)
+    titre = world.issue().titres[0]
+    apart(row)
+    with pytest.raises(CampaignRefused, match=titre.reference):
+        deliveries.bill(deliveries=[row], actor="gestion")
+
+
+def test_a_yearly_run_that_read_a_delivery_billed_apart_since_is_not_issued(world):
+    row = deliver(world.members[0], dt.date(2025, 1, 7), 2)
+    yearly = world.compute()
+    apart(row)
+    bill(world, row)
+    issued = world.issue(yearly)
+    assert [titre.siret for titre in issued.titres] == [world.members[1].siret]
+    assert "recalculez" in issued.blocked[0].messages[0]
+
+
+def test_an_old_run_apart_bills_nothing_that_the_yearly_titre_took_over(world):
+    row = deliver(world.members[0], dt.date(2025, 1, 7), 2, apart=True)
+    [run] = deliveries.bill(deliveries=[row], actor="gestion")
+    row.apart = False
+    row.save()
+    world.issue()
+    apart(row)
+    issued = issued_from(world, run)
+    assert issued.titres == []
+    assert "Déjà appelées à l'année" in issued.blocked[0].messages[0]
+
+
+def test_a_titre_is_not_dated_before_the_service_is_done(world):
+    row = deliver(world.members[0], dt.date(2025, 6, 3), apart=True)
+    [run] = deliveries.bill(deliveries=[row], actor="gestion")
+    with pytest.raises(IssueRefused, match="03/06/2025|3.juin.2025"):
+        issued_from(world, run, dt.date(2025, 6, 2))
+    assert issued_from(world, run, dt.date(2025, 6, 3)).titres
+
+
+def test_a_delivery_computed_apart_by_error_is_unticked_then_deleted_until_its_titre(world, client):
+    create_groups()
+    client.force_login(account("gestionnaire", issuers=[world.issuer]))
+    wrong, right = (deliver(world.members[0], dt.date(2025, 1, day), apart=True) for day in (7, 8))
+    run, _ = bill(world, right)
+    [other] = deliveries.bill(deliveries=[wrong], actor="gestion")
+    for row in (wrong, right):
+        delete = reverse("admin:conventions_delivery_delete", args=[row.pk])
+        assert client.post(delete, {"post": "yes"}).status_code == 403
+        given = {
+            "convention": row.convention_id, "code": row.code, "delivered_on": row.delivered_on,
+            "quantity": 1, "subject": row.subject, "proof": row.proof,
+        }  # fmt: skip
+        client.post(reverse("admin:conventions_delivery_change", args=[row.pk]), given)
+        client.post(delete, {"post": "yes"})
+    assert list(Delivery.objects.all()) == [right]
+    assert issued_from(world, other).titres == []
+
+
+def test_a_tied_delivery_keeps_its_year_and_its_schedule(world, client):
+    create_groups()
+    client.force_login(account("gestionnaire", issuers=[world.issuer]))
+    Convention.objects.update(last_year=2025)
+    row = deliver(world.members[0], dt.date(2025, 1, 7), apart=True)
+    deliveries.bill(deliveries=[row], actor="gestion")
+    given = {
+        "convention": row.convention_id, "code": row.code, "delivered_on": "10/09/2025", "quantity": 1,
+        "subject": row.subject, "proof": row.proof, "apart": "on",
+    }  # fmt: skip
+    page = reverse("admin:conventions_delivery_change", args=[row.pk])
+    assert "elle reste de ce barème" in client.post(page, given).content.decode()
+    assert client.post(page, given | {"delivered_on": "07/01/2025", "apart": ""}).status_code == 302
+    assert not BilledDelivery.objects.exists()
+
+
+def test_changing_what_a_yearly_titre_prints_names_the_titre(world, client):
+    create_groups()
+    client.force_login(account("gestionnaire", issuers=[world.issuer]))
+    row = deliver(world.members[0], dt.date(2025, 1, 7))
+    titre = world.issue().titres[0]
+    given = {
+        "convention": row.convention_id, "code": row.code, "delivered_on": "07/01/2025", "quantity": 2,
+        "subject": row.subject, "proof": row.proof,
+    }  # fmt: skip
+    page = reverse("admin:conventions_delivery_change", args=[row.pk])
+    answer = client.post(page, given, follow=True)
+    assert f"Le titre {titre.reference} facture" in answer.content.decode()
+    page = reverse("admin:conventions_delivery_delete", args=[row.pk])
+    assert Delivery.objects.get().quantity == 2
+    client.post(page, {"post": "yes"})
+    assert not Delivery.objects.exists()
+
+
+def test_the_link_of_a_billed_delivery_is_kept_by_the_database(world):
+    row = deliver(world.members[0], dt.date(2025, 1, 7), apart=True)
+    run, _ = bill(world, row)
+    for written in (
+        lambda: BilledDelivery.objects.filter(delivery=row).update(campaign=run.campaign),
+        lambda: run.campaign.__class__.objects.filter(pk=run.campaign_id).update(apart=False),
+    ):
+        with pytest.raises(DatabaseError), transaction.atomic():
+            written()
+
+
+def test_keys_that_no_row_has_are_refused_on_the_page(world, client):
+    create_groups()
+    client.force_login(account("gestionnaire", issuers=[world.issuer]))
+    page = reverse("admin:conventions_delivery_bill_apart")
+    for key in ("99999999999999999999", "abc", "0"):
+        assert client.post(page, {"deliveries": [key]}).status_code == 200
 
 
 def test_a_delivery_is_billed_apart_once(world):
@@ -177,7 +312,7 @@ def test_a_billed_delivery_does_not_change_until_its_titre_is_annulled(world):
 
 def test_one_given_back_to_the_yearly_call_is_not_issued_from_the_run_made_before(world):
     row = deliver(world.members[0], dt.date(2025, 1, 7), apart=True)
-    run = deliveries.bill(deliveries=[row], actor="gestion")
+    [run] = deliveries.bill(deliveries=[row], actor="gestion")
     row.apart = False
     row.save()
     issued = issue(run=run, on=ISSUED_ON, signatory=world.signatory, actor="finances")

@@ -9,7 +9,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
+from pypdf import PdfReader
 
+from entsvc.french import long_date
 from invoicing import quotes
 from invoicing.models import Catalogue, CatalogueItem, Quote, QuoteLine, SupplierInvoice, Titre
 from invoicing.quotes import State, state_of
@@ -154,6 +156,16 @@ def test_a_reader_sees_quotes_and_changes_nothing(world, client):
     assert (
         client.post(page(quote, "refuse"), {"on": french(ANSWERED), "comment": "x"}).status_code == 403
     )
+
+
+def test_a_quote_says_until_which_day_it_is_accepted(world, client):
+    create_groups()
+    quote = sent(world)
+    client.force_login(account("lecture", issuers=[world.issuer]))
+    answer = client.get(document(quote, "devis"))
+    content = b"".join(answer) if answer.streaming else answer.content
+    text = " ".join(PdfReader(io.BytesIO(content)).pages[0].extract_text().split())
+    assert f"daté et signé au plus tard le {long_date(quote.valid_until)}" in text
 
 
 def test_the_quotes_of_another_issuer_are_not_found(world, client):

@@ -7,12 +7,13 @@ import openpyxl
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from entsvc import documents, scans
 from entsvc.french import long_date
 from invoicing import quotes
-from invoicing.apart import CampaignRefused, is_billed
+from invoicing.apart import CampaignRefused, is_billed, unserved
 from invoicing.calculation import compute_again, compute_run, open_supplement, recompute
 from invoicing.corrections import correct
 from invoicing.issuing import issue
@@ -25,12 +26,13 @@ from invoicing.models import (
     SupplierInvoice,
     Titre,
 )
+from invoicing.numbering import IssueRefused
 from invoicing.payments import record_payment, standing
 from invoicing.quotes import QuoteRefused, State, state_of
 from invoicing.reissue import annul_and_reissue
 from invoicing.rendering import render_missing
 from invoicing.unbilled import unbilled
-from members.models import Issuer
+from members.models import Issuer, Member
 from tests.entsvc.test_scans import a_pdf
 from tests.factories import MemberFactory, ScheduleFactory
 from tests.invoicing.world import a_world
@@ -73,11 +75,11 @@ def world(db):
     return made
 
 
-def draft(world, *, tablets=10, hours=3, until=dt.date(2025, 3, 1)):
+def draft(world, *, tablets=10, hours=3, until=dt.date(2025, 3, 1), subject="Équipement de deux écoles"):
     quote = Quote.objects.create(
         schedule=world.market,
         debtor=world.members[0],
-        subject="Équipement de deux écoles",
+        subject=subject,
         valid_until=until,
     )
     for item, quantity in ((world.tablet, tablets), (world.hour, hours)):
@@ -202,6 +204,101 @@ def test_an_annulled_quote_is_issued_again_for_what_was_served(world):
         actor="finances",
     )
     assert (again.titre.total, again.titre.replaces) == (D("3231.10"), titre)
+
+
+def test_a_quote_annulled_last_year_is_issued_again_in_this_one(world, monkeypatch):
+    titre = titre_of(world, served(world))
+    annul(world, titre)
+    compute_again(campaign=titre.campaign, actor="gestion")
+    on = dt.date(2026, 3, 10)
+    monkeypatch.setattr("invoicing.numbering.localdate", lambda: on)
+    again = annul_and_reissue(
+        titre=titre,
+        debtor=world.members[0],
+        reason_code="liquidation",
+        reason="erreur",
+        on=on,
+        signatory=world.signatory,
+        actor="finances",
+    )
+    assert (again.annulation, again.titre.exercice, again.titre.total) == (None, 2026, D("3561.00"))
+
+
+def test_an_open_version_once_quoted_ends_before_the_next_and_after_its_quotes(world):
+    sent(world)
+    world.catalogue.ends_on = SENT - dt.timedelta(days=1)
+    with pytest.raises(ValidationError, match="finissent après"):
+        world.catalogue.full_clean()
+    world.catalogue.ends_on = dt.date(2025, 5, 31)
+    world.catalogue.full_clean()
+    world.catalogue.save()
+    Catalogue(
+        schedule=world.market, market="2024-012", supplier="T", label="Avenant 1",
+        starts_on=dt.date(2025, 6, 1),
+    ).full_clean()  # fmt: skip
+
+
+def test_a_long_subject_is_cut_where_a_titre_ends(world):
+    quote = served(world, quote=ordered(world, subject="Très long objet " * 12))
+    assert len(titre_of(world, quote).subject) == 200
+
+
+def test_what_is_billed_is_held_while_its_titre_is_written(world):
+    quote = served(world)
+    run = quotes.bill(quote=quote, actor="gestion")
+    with CaptureQueriesContext(connection) as seen:
+        issue(run=run, on=ISSUED, signatory=world.signatory, actor="finances")
+    held = [q["sql"] for q in seen if "FOR UPDATE" in q["sql"]]
+    if connection.vendor == "postgresql":
+        for table in ("invoicing_quote", "invoicing_supplierinvoice", "invoicing_servedline"):
+            assert any(f'FROM "{table}"' in sql for sql in held), table
+    else:
+        assert held == []  # SQLite has one writer
+
+
+def test_a_titre_is_not_dated_before_the_supplier_is_paid(world):
+    run = quotes.bill(quote=served(world), actor="gestion")
+    with pytest.raises(IssueRefused, match="fait et payé"):
+        issue(run=run, on=PAID - dt.timedelta(days=1), signatory=world.signatory, actor="finances")
+
+
+def test_what_a_titre_left_out_takes_another_quote(world):
+    quote = ordered(world)
+    served(world, quote=quote, tablets=4, hours=0, amount="1319.60")
+    assert [words.split(" : ")[1][:2] for words in unserved(quote)] == ["6 ", "3 "]
+    titre_of(world, quote)
+    with pytest.raises(QuoteRefused, match="autre devis"):
+        served(world, quote=again(quote), number="F-2", tablets=2, hours=0, amount="659.80")
+
+
+def test_only_what_was_served_by_the_end_of_the_year_is_attached_to_it(world):
+    quote = ordered(world)
+    served(world, quote=quote, number="F-1", tablets=4, hours=0, amount="1319.60")
+    SupplierInvoice.objects.update(served_on=dt.date(2024, 12, 20))
+    served(world, quote=quote, number="F-2", tablets=6, hours=3, amount="2241.40")
+    [last_year] = [row for row in unbilled(world.issuer, 2024) if row.agreements == quote.number]
+    [this_year] = [row for row in unbilled(world.issuer, 2025) if row.agreements == quote.number]
+    assert (last_year.left, this_year.left) == (D("1319.60"), D("3561.00"))
+
+
+def test_who_took_over_a_member_pays_its_quote(world):
+    quote = served(world)
+    heir = MemberFactory(address="1 rue", postal_code="59000", city="Lille")
+    Member.objects.filter(pk=world.members[0].pk).update(successor=heir)
+    assert titre_of(world, quote).debtor == heir
+
+
+@pytest.mark.parametrize("field", ["dated", "served_on", "paid_on"])
+def test_an_invoice_has_no_day_to_come(world, field):
+    invoice = served(world).supplier_invoices.get()
+    setattr(invoice, field, dt.date(2999, 1, 1))
+    with pytest.raises(ValidationError, match="à venir"):
+        invoice.full_clean()
+
+
+def test_a_quote_is_not_dropped_before_it_was_sent(world):
+    with pytest.raises(QuoteRefused, match="c'est avant"):
+        quotes.drop(quote=sent(world), on=dt.date(1, 1, 1), comment="x", actor="gestion")
 
 
 def test_numbers_follow_in_the_year_and_the_pdf_is_kept(world):
