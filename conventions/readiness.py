@@ -29,7 +29,7 @@ from entsvc import school_year
 from entsvc.french import NO_BREAK
 from members.models import ConfirmedDebtor, Headcount, Member, Membership, School, Usage
 from tariffs.engine import VARIATION
-from tariffs.models import Adoption, Charge, Schedule
+from tariffs.models import Adoption, Charge, Schedule, Version
 
 
 def counts(scope: Scope) -> dict[str, int]:
@@ -49,9 +49,13 @@ def counts(scope: Scope) -> dict[str, int]:
 
 
 def schedules_not_adopted(scope: Scope) -> list[str]:
-    """Return the codes of the issuer's schedules that no act adopted for the year."""
+    """Return the codes of the issuer's schedules whose tariff no act adopted for the year.
+
+    One without any version has no tariff to adopt: it is billed by quotes, at the market's prices.
+    """
     adopted = Adoption.objects.filter(school_year=scope.year).values("schedule")
-    missing = Schedule.objects.filter(issuer=scope.issuer).exclude(pk__in=adopted)
+    with_tariff = Schedule.objects.filter(issuer=scope.issuer, pk__in=Version.objects.values("schedule"))
+    missing = with_tariff.exclude(pk__in=adopted)
     return list(missing.order_by("code").values_list("code", flat=True))
 
 

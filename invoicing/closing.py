@@ -46,7 +46,9 @@ class ClosingRefused(Exception):
 class Collection:
     """What was asked and received for the titres of an exercice, in euros, and how many are not paid.
 
-    `mandats`: what mandats were asked to give back, once by request; it changes nothing to what is due.
+    `remaining` counts nothing where more was paid than is due: `overpaid` tells that, so that
+    due - paid = remaining - overpaid. `mandats`: what mandats were asked to give back, once by request;
+    it changes nothing to what is due.
     """
 
     due: Decimal = ZERO
@@ -56,9 +58,15 @@ class Collection:
     unpaid: int = 0
     rejected: int = 0
 
+    @property
+    def overpaid(self) -> Decimal:
+        """Return the euros received beyond what is due, titre by titre."""
+        return self.remaining - (self.due - self.paid)
+
     def as_json(self) -> dict[str, Any]:
         """Return the amounts as strings with two decimals."""
-        amounts = {name: str(getattr(self, name)) for name in ("due", "paid", "remaining", "mandats")}
+        names = ("due", "paid", "remaining", "overpaid", "mandats")
+        amounts = {name: str(getattr(self, name)) for name in names}
         return {**amounts, "unpaid": self.unpaid, "rejected": self.rejected}
 
 

@@ -16,6 +16,7 @@ from entsvc import figures, school_year
 from entsvc.french import lower_first, short_date
 from entsvc.models import DatedFigure
 from invoicing.models import Call, Run, Titre, TitreEvent
+from invoicing.payments import standing
 from members.models import Issuer
 
 ISSUE, COLLECT = "prescription-emission", "prescription-recouvrement"
@@ -144,19 +145,26 @@ def years_warned(issuer: Issuer, on: date, limits: Limits) -> list[YearLeft]:
 def limits_told(titre: Titre, on: date) -> list[str]:
     """Tell until when a titre may be collected and its school year billed, warnings first.
 
-    From its `events` where they are prefetched; nothing for a correction.
+    From its `events`, `corrections` and `payments` where they are prefetched. Nothing for a correction;
+    of collection, nothing once nothing is left to pay; of the year, nothing for a campaign apart, which
+    bills what it names and not a year.
     """
     if titre.kind != Titre.Kind.TITRE:
         return []
-    limits, debtor_kind = Limits.load(), titre.debtor.kind
+    limits, year = Limits.load(), titre.campaign.school_year
+    told = [] if standing(titre).settled else _collection_told(titre, on, limits)
+    if not titre.campaign.apart:
+        to_issue = limits.to_issue(titre.issuer, year, titre.debtor.kind)
+        told.append(f"Émission d'un titre pour {school_year.label(year)} : {to_issue.in_words()}.")
+    return told
+
+
+def _collection_told(titre: Titre, on: date, limits: Limits) -> list[str]:
     answers = sorted(titre.events.all(), key=lambda event: event.pk)
     taken = answers and answers[-1].kind == TitreEvent.Kind.TAKEN
     taken_on = answers[-1].on if taken else None
-    collect = limits.to_collect(titre.issuer, titre.issued_on, taken_on, debtor_kind)
-    year = titre.campaign.school_year
-    to_issue = limits.to_issue(titre.issuer, year, debtor_kind)
+    collect = limits.to_collect(titre.issuer, titre.issued_on, taken_on, titre.debtor.kind)
     return [
         *(f"À surveiller – recouvrement : {w}." for w in [collect.warning(on)] if w),
         f"Recouvrement par le comptable : {collect.in_words()}.",
-        f"Émission d'un titre pour {school_year.label(year)} : {to_issue.in_words()}.",
     ]

@@ -15,11 +15,13 @@ from entsvc.downloads import attachment
 from entsvc.french import euros, lower_first, plural, short_date
 from entsvc.staff import ConfirmedAction, ReadOnlyInline
 from invoicing.accountant_numbers import draw_numbered, to_draw
+from invoicing.admin.titre_lists import named
 from invoicing.bordereau_pdf import document_of
 from invoicing.bordereaux import State, StepRefused, send, sign, signature_warnings, state_of
 from invoicing.follow_up_forms import SendForm, SignForm
 from invoicing.models import Bordereau, BordereauEvent, Titre
 from invoicing.rendering import render_missing, without_document
+from invoicing.statuses import ORDER, Status, with_status
 from members.access import ScopedReadOnlyAdmin
 
 
@@ -43,17 +45,21 @@ class StateFilter(admin.SimpleListFilter):
 
 class BordereauTitreInline(ReadOnlyInline):
     model = Titre
-    fields = ["reference", "external_reference", "debtor_name", "siret", "total_euros"]
+    fields = ["reference", "external_reference", "debtor_name", "siret", "total_euros", "due_left_euros"]
     readonly_fields = fields
     linked = "reference"
     per_page = 50
 
     def get_queryset(self, request):
-        return super().get_queryset(request).defer("payload").order_by("number")
+        return with_status(super().get_queryset(request)).defer("payload").order_by("number")
 
     @display(description="total")
     def total_euros(self, titre):
         return euros(titre.total)
+
+    @display(description="reste dû")
+    def due_left_euros(self, titre):
+        return "–" if titre.due_left is None else euros(titre.due_left)
 
 
 class BordereauEventInline(ReadOnlyInline):
@@ -139,7 +145,10 @@ class BordereauAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
             bordereau,
             form=form,
             facts=facts,
-            warnings=["La signature est enregistrée une fois pour toutes."],
+            warnings=[
+                *_annulled_since(bordereau),
+                "La signature est enregistrée une fois pour toutes.",
+            ],
             button="Enregistrer la signature",
         )
 
@@ -166,6 +175,7 @@ class BordereauAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
             bordereau,
             form=form,
             facts=facts,
+            warnings=_annulled_since(bordereau),
             button="Enregistrer l'envoi",
         )
 
@@ -199,6 +209,23 @@ class BordereauAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
         done = sum(1 for _ in render_missing(titres)) + sum(1 for _ in draw_numbered(titres))
         messages.success(request, f"{plural(done, 'PDF produit', 'PDF produits')}.")
         return redirect("admin:invoicing_bordereau_change", object_id)
+
+
+def _annulled_since(bordereau: Bordereau) -> list[str]:
+    """Name the titres of which nothing is due any more: the bordereau still lists and sums them."""
+    titres = with_status(bordereau.titres.filter(kind=Titre.Kind.TITRE))
+    gone = titres.filter(status_rank=ORDER.index(Status.CANCELLED)).order_by("number")
+    references = list(gone.values_list("reference", flat=True))
+    if not references:
+        return []
+    count = plural(
+        len(references),
+        "titre de ce bordereau est annulé depuis son émission",
+        "titres de ce bordereau sont annulés depuis son émission",
+    )
+    return [
+        f"{count} : {named(references)}. Leurs annulations vont au comptable sur leur propre bordereau."
+    ]
 
 
 def _done(bordereau: Bordereau, kind: BordereauEvent.Kind) -> str:

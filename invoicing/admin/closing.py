@@ -16,6 +16,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidge
 from entsvc.french import euros, integer, plural
 from entsvc.pdf import render_pdf
 from entsvc.staff import ConfirmedAction
+from invoicing.admin.numbering import budget_in_words
 from invoicing.closing import ClosingRefused, Prospect, close_exercice, look_ahead
 from invoicing.models import ClosedExercice, Series
 from members.access import ScopedReadOnlyAdmin, visible
@@ -48,16 +49,20 @@ class ClosingForm(forms.Form):
 
 @admin.register(ClosedExercice)
 class ClosedExerciceAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
-    list_display = ["issuer", "budget", "exercice", "closed_at", "closed_by", "net"]
+    list_display = ["issuer", "budget_name", "exercice", "closed_at", "closed_by", "net"]
     list_filter = ["issuer", "exercice"]
     list_select_related = ["issuer"]
     fields = [
-        "issuer", "budget", "exercice", "closed_at", "closed_by", "series", "net", "due", "paid",
-        "remaining", "mandats", "documents", "warned", "sha256", "journal_head",
+        "issuer", "budget_name", "exercice", "closed_at", "closed_by", "series", "net", "due", "paid",
+        "remaining", "overpaid", "mandats", "documents", "warned", "sha256", "journal_head",
     ]  # fmt: skip
     readonly_fields = fields
     actions_list = ["close"]
     actions_detail = ["download_report"]
+
+    @display(description="budget", ordering="budget")
+    def budget_name(self, closed):
+        return budget_in_words(closed)
 
     @display(description="titres moins corrections")
     def net(self, closed):
@@ -84,10 +89,13 @@ class ClosedExerciceAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
     def paid(self, closed):
         return euros(Decimal(closed.report["collection"]["paid"]))
 
+    @display(description="trop-perçu à la clôture")
+    def overpaid(self, closed):
+        return _told(closed, "overpaid")
+
     @display(description="mandats demandés à la clôture")
     def mandats(self, closed):
-        asked = closed.report["collection"].get("mandats")  # older reports did not tell
-        return "–" if asked is None else euros(Decimal(asked))
+        return _told(closed, "mandats")
 
     @display(description="PDF et empreinte de leur liste")
     def documents(self, closed):
@@ -160,6 +168,12 @@ class ClosedExerciceAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
         return response
 
 
+def _told(closed: ClosedExercice, name: str) -> str:
+    """Return an amount of a report; older ones did not tell it."""
+    amount = closed.report["collection"].get(name)
+    return "–" if amount is None else euros(Decimal(amount))
+
+
 def _is_large(prospect: Prospect) -> bool:
     return prospect.figures.series[Series.TITRE].count > LARGEST
 
@@ -176,7 +190,8 @@ def _facts(prospect: Prospect) -> list[str]:
             )
     facts.append(f"Titres moins corrections : {euros(figures.net)}.")
     facts.append(f"Dû après corrections : {euros(money.due)}. Encaissé : {euros(money.paid)}.")
-    facts.append(f"Reste à recouvrer : {euros(money.remaining)}, {plural(money.unpaid, 'titre')}.")
+    left = f"Reste à recouvrer : {euros(money.remaining)}, {plural(money.unpaid, 'titre')}."
+    facts.append(left + (f" Trop-perçu : {euros(money.overpaid)}." if money.overpaid else ""))
     if money.mandats:
         facts.append(f"Mandats demandés au comptable pour ses titres : {euros(money.mandats)}.")
     facts.append("Ensuite, plus aucun titre ni aucune correction ne peut porter cet exercice.")

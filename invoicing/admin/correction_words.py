@@ -7,8 +7,10 @@ from django.utils import timezone
 
 from entsvc.french import euros, plural, short_date
 from invoicing import called_again, corrections, mandats
+from invoicing.apart import ENGAGEMENT
 from invoicing.corrections import due
-from invoicing.models import Titre, TitreEvent
+from invoicing.issuing import LINE_FACTS
+from invoicing.models import Call, Titre, TitreEvent
 from invoicing.payments import standing
 from invoicing.reissue import Candidate
 
@@ -33,7 +35,7 @@ def facts_of(titre: Titre) -> list[str]:
     if taken:
         count = plural(titre.corrections.count(), "correction")
         facts.append(f"Déjà retiré : {euros(taken)}, par {count}.")
-    facts.append(f"Il en reste dû {euros(found.due)}. Déjà payé : {euros(found.paid)}.")
+    facts.append(f"Dû après corrections : {euros(found.due)}. Déjà payé : {euros(found.paid)}.")
     return facts
 
 
@@ -86,6 +88,33 @@ def blocked(found: Iterable[Candidate]) -> list[str]:
         for item in found
         if item.reasons
     ]
+
+
+def warned_unchanged(titre: Titre, found: Iterable[Candidate]) -> list[str]:
+    """Warn where the new titre would say what the one to replace says: nothing was mended."""
+    if not any(_is_the_same(titre, item.call) for item in found):
+        return []
+    return [
+        "Rien n'a changé depuis ce titre : même débiteur, même adresse, mêmes lignes. Si l'erreur est "
+        "là, corrigez d'abord les données, puis relancez le calcul."
+    ]
+
+
+def _is_the_same(titre: Titre, call: Call) -> bool:
+    """Tell whether a call bills the same debtor, under the same words, for the same lines."""
+    member, then = call.debtor, titre.payload["debtor"]
+    now = {
+        "name": member.name,
+        "siret": member.siret,
+        "address": [*member.address.splitlines(), f"{member.postal_code} {member.city}"],
+        "service_code": member.service_code,
+        "engagement_number": call.run.basis["facts"].get(ENGAGEMENT) or member.engagement_number,
+    }
+    return all(then[name] == now[name] for name in now) and _lines(titre) == _lines(call)
+
+
+def _lines(billed: Titre | Call) -> list[tuple]:
+    return list(billed.lines.order_by("position").values_list(*LINE_FACTS))
 
 
 def why_not_corrected(titre: Titre) -> str:

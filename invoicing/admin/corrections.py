@@ -147,7 +147,11 @@ class CorrectionActions:
                 f"Le nouveau titre vient de « {reissue.latest_run(titre.campaign)} », et reprend le nom "
                 "et l'adresse du débiteur tels qu'ils sont aujourd'hui.",
             ],
-            warnings=[*words.warnings_of(titre, due(titre)), *words.blocked(found)],
+            warnings=[
+                *words.warnings_of(titre, due(titre)),
+                *words.warned_unchanged(titre, ready),
+                *words.blocked(found),
+            ],
         )
 
     @action(description="Demander un mandat", permissions=["correct"], icon="outgoing_mail")

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from unfold.decorators import display
 
 from entsvc.french import integer
-from invoicing.models import Counter, NumberingPolicy
+from invoicing.models import ClosedExercice, Counter, NumberingPolicy
 from invoicing.numbering import IssueRefused, is_begun, lock_counter
 from members.access import ScopedAdmin, ScopedReadOnlyAdmin
 
@@ -23,7 +23,7 @@ MAIN_BUDGET = "00"
 SERIES = ("issuer", "budget", "exercice", "kind")
 
 
-def budget_in_words(series: Counter | NumberingPolicy) -> str:
+def budget_in_words(series: Counter | NumberingPolicy | ClosedExercice) -> str:
     """Return the name of the budget of a series: that of its issuer, else its code in words."""
     issuer = series.issuer
     if series.budget == issuer.budget_code and issuer.budget_label:

@@ -8,22 +8,25 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 
 from entsvc.french import euros, plural
 from invoicing import called_again
 from invoicing.admin import correction_words as words
 from invoicing.answers import AnswerRefused, record_events
 from invoicing.correction_forms import BulkAnnulForm
-from invoicing.corrections import Correction, correct_many, due
+from invoicing.corrections import Correction, correct_many
 from invoicing.follow_up_forms import BulkAnswerForm
-from invoicing.models import Titre, TitreEvent
+from invoicing.models import Bordereau, Titre, TitreEvent
 from invoicing.numbering import IssueRefused, all_closed
 from invoicing.payments import standing
 from invoicing.rendering import render_missing
 from invoicing.statuses import ORDER, Status
 
 SHOWN = 10  # titres named in a warning
+LISTED = 50  # titres told one by one: a page of the list
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -56,11 +59,15 @@ class ChosenTitres:
     def annul_chosen(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
         """Annul all of them for one reason, on one bordereau, or none."""
         titres = list(queryset.order_by("number"))
+        stopped = _why_not(titres)
+        ready = [titre for titre in titres if titre.pk not in stopped]
+        if stopped:
+            return self._choose_again(request, titres, ready, stopped)
         form = BulkAnnulForm(request.POST, titre=titres[0])
 
         def write(facts: dict[str, Any]) -> str:
             common = {name: facts[name] for name in ("reason_code", "reason")}
-            asked = [Correction(titre, Titre.Kind.ANNULATION, **common) for titre in titres]
+            asked = [Correction(titre, Titre.Kind.ANNULATION, **common) for titre in ready]
             done = correct_many(
                 corrections=asked,
                 on=facts["on"],
@@ -72,11 +79,8 @@ class ChosenTitres:
                 pass
             for failure in failures:
                 messages.warning(request, failure)
-            count = plural(done.bordereau.count, "titre annulé", "titres annulés")
-            return f"{count}, {euros(done.bordereau.total)} : {done.bordereau}."
+            return _done(done.bordereau)
 
-        count = plural(len(titres), "titre choisi", "titres choisis")
-        total = euros(sum(due(titre) for titre in titres))
         return self._for_all(
             request,
             titres[0],
@@ -84,11 +88,26 @@ class ChosenTitres:
             write,
             title="Annuler les titres choisis",
             facts=[
-                f"{count} dans la liste : {total} restent dus et seront annulés.",
+                *_to_annul(ready),
                 "Le même motif s'écrit sur chacun ; les annulations vont toutes sur un seul bordereau.",
             ],
-            warnings=[words.FINAL, *_in_the_way(titres), *_paid(titres), *_called_again(titres)],
-            button=f"Annuler {plural(len(titres), 'titre')}",
+            warnings=[words.FINAL, *_paid(ready), *_called_again(ready)],
+            button=f"Annuler {plural(len(ready), 'titre')}",
+        )
+
+    def _choose_again(
+        self, request: HttpRequest, titres: list[Titre], ready: list[Titre], stopped: dict[Any, str]
+    ) -> HttpResponse:
+        """Say what is to be taken out of the choice, with nothing to click on meanwhile."""
+        return self.confirm(
+            request,
+            "Annuler les titres choisis",
+            titres[0],
+            object=None,
+            facts=[*_to_annul(ready), "Revenez à la liste et retirez du choix ce qui est nommé ici."],
+            warnings=_in_the_way(titres, stopped),
+            button="",
+            back=request.get_full_path(),
         )
 
     def _answer_all(
@@ -137,44 +156,71 @@ class ChosenTitres:
         return self.confirm(request, obj=first, object=None, form=form, back=back, **page)
 
 
-def _in_the_way(titres: list[Titre]) -> list[str]:
-    """Name what can't be annulled: it must be taken out of the choice, since all are or none is."""
+def _why_not(titres: list[Titre]) -> dict[Any, str]:
+    """Return {titre: why it can't be annulled} of those that must be taken out: all are, or none is."""
     closed = all_closed(titres, timezone.localdate())
-    found = [
-        (titre.kind != Titre.Kind.TITRE, not due(titre), titre.pk in closed, titre.reference)
-        for titre in titres
+    found = {}
+    for titre in titres:
+        if titre.kind != Titre.Kind.TITRE:
+            found[titre.pk] = "une correction ne s'annule pas"
+        elif not standing(titre).due:
+            found[titre.pk] = "déjà annulé"
+        elif titre.pk in closed:
+            found[titre.pk] = "exercice clos, où seul un mandat rend quelque chose"
+    return found
+
+
+def _in_the_way(titres: list[Titre], stopped: dict[Any, str]) -> list[str]:
+    groups: dict[str, list[str]] = {}
+    for titre in titres:
+        if titre.pk in stopped:
+            groups.setdefault(stopped[titre.pk], []).append(titre.reference)
+    return [f"À retirer du choix ({why}) : {named(references)}." for why, references in groups.items()]
+
+
+def _to_annul(ready: list[Titre]) -> list[str]:
+    """Tell what will be annulled, titre by titre."""
+    if not ready:
+        return ["Rien de ce choix ne peut être annulé."]
+    dues = [standing(titre).due for titre in ready]
+    rows = [
+        f"{titre.reference}, {titre.debtor_name} : {euros(amount)}"
+        for titre, amount in zip(ready[:LISTED], dues, strict=False)
     ]
-    told = (
-        ([r for wrong, _, _, r in found if wrong], "une correction ne s'annule pas"),
-        ([r for wrong, done, _, r in found if done and not wrong], "déjà annulé"),
-        ([r for wrong, done, late, r in found if late and not (wrong or done)], "exercice clos, où seul "
-         "un mandat rend quelque chose"),
-    )  # fmt: skip
-    return [
-        f"À retirer du choix ({why}) : {_named(references)}." for references, why in told if references
-    ]
+    more = len(ready) - len(rows)
+    rest = [f"… et {plural(more, 'autre')} : {euros(sum(dues[LISTED:]))}"] if more else []
+    count = plural(len(ready), "titre")
+    return [f"{count} à annuler : {euros(sum(dues))} dus après corrections.", *rows, *rest]
+
+
+def _done(bordereau: Bordereau) -> str:
+    count = plural(bordereau.count, "titre annulé", "titres annulés")
+    url = reverse("admin:invoicing_bordereau_change", args=[bordereau.pk])
+    link = format_html('<a class="underline" href="{}">{}</a>', url, bordereau)
+    return format_html("{}, {} : {}.", count, euros(bordereau.total), link)
 
 
 def _paid(titres: list[Titre]) -> list[str]:
-    """Warn of what was paid already of the titres that something is left of."""
-    sums = {titre.reference: standing(titre).paid for titre in titres if due(titre)}
-    named = [reference for reference, amount in sums.items() if amount]
-    if not named:
+    """Warn of what was paid already of the titres to annul."""
+    sums = {titre.reference: standing(titre).paid for titre in titres}
+    already = [reference for reference, amount in sums.items() if amount]
+    if not already:
         return []
     paid = euros(sum(sums.values()))
-    return [f"{paid} sont déjà payés ({_named(named)}) : ils resteront à rembourser par le comptable."]
+    return [f"{paid} sont déjà payés ({named(already)}) : ils resteront à rembourser par le comptable."]
 
 
 def _called_again(titres: list[Titre]) -> list[str]:
-    asked = called_again.still_asked(titre for titre in titres if titre.kind == Titre.Kind.TITRE)
+    asked = called_again.still_asked(titres)
     total = sum(asked.values())
     if not total:
         return []
-    named = [titre.reference for titre in titres if asked.get(titre.pk)]
-    return [called_again.told_of_many(_named(named), total)]
+    again = [titre.reference for titre in titres if asked.get(titre.pk)]
+    return [called_again.told_of_many(named(again), total)]
 
 
-def _named(references: list[str]) -> str:
+def named(references: list[str]) -> str:
+    """Name the first of many titres, and count the others."""
     more = len(references) - SHOWN
     shown = ", ".join(references[:SHOWN])
     return f"{shown} et {plural(more, 'autre')}" if more > 0 else shown

@@ -6,6 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -16,7 +17,7 @@ from entsvc import documents
 from entsvc.downloads import as_attachment, attachment
 from entsvc.french import euros, lower_first, short_date
 from entsvc.journal import record
-from entsvc.staff import ConfirmedAction, ReadOnlyInline
+from entsvc.staff import LINK, ConfirmedAction, ReadOnlyInline
 from invoicing.accountant_numbers import (
     NUMBERED,
     NumberRefused,
@@ -52,10 +53,28 @@ class TitreLineInline(ReadOnlyInline):
 
 class TitreDocumentInline(ReadOnlyInline):
     model = TitreDocument
-    fields = ["role", "document"]
+    fields = ["kept_as", "size", "fingerprint"]
+    readonly_fields = fields
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("document")
+
+    @display(description="nature")
+    def kept_as(self, kept):
+        """Lead to the PDF as issued; that at the accountant's number has its own action."""
+        label = kept.get_role_display()
+        if kept.role != TitreDocument.Role.PDF:
+            return label
+        url = reverse("admin:invoicing_titre_download_pdf", args=[kept.titre_id])
+        return format_html(LINK, url, label)
+
+    @display(description="taille")
+    def size(self, kept):
+        return filesizeformat(kept.document.size)
+
+    @display(description="empreinte SHA-256")
+    def fingerprint(self, kept):
+        return kept.document.sha256
 
 
 class TitreEventInline(ReadOnlyInline):
@@ -344,5 +363,10 @@ class TitreAdmin(ChosenTitres, CorrectionActions, ConfirmedAction, ScopedAdmin):
 
 
 def _has_rows(inline: type[ReadOnlyInline], titre: Titre) -> bool:
-    rows = inline.model._default_manager.filter(**{inline.fk_name or "titre": titre})
-    return rows.exists()
+    """Tell whether a table has rows, from those already loaded; a titre always has lines."""
+    if inline.model is TitreLine:
+        return True
+    accessor = inline.model._meta.get_field(inline.fk_name or "titre").remote_field.get_accessor_name()
+    rows = getattr(titre, accessor)
+    loaded = accessor in getattr(titre, "_prefetched_objects_cache", ())
+    return bool(rows.all()) if loaded else rows.exists()

@@ -27,8 +27,10 @@ from tests.factories import (
     HeadcountSourceFactory,
     IssuerFactory,
     PaperFactory,
+    ScheduleFactory,
     SubscriptionFactory,
     UsageFactory,
+    VersionFactory,
 )
 
 pytestmark = pytest.mark.django_db
@@ -415,6 +417,13 @@ def test_an_agreement_without_school_nor_unit_is_told(schedule):
 def test_a_schedule_that_no_act_adopted_is_named(schedule):
     assert schedules_not_adopted(scope_of(schedule)) == []
     assert schedules_not_adopted(scope_of(schedule, 2025)) == [schedule.code]
+
+
+def test_a_schedule_billed_by_quotes_alone_has_no_tariff_to_adopt(schedule):
+    billed_by_quotes = ScheduleFactory(issuer=schedule.issuer)
+    assert schedules_not_adopted(scope_of(schedule)) == []
+    VersionFactory(schedule=billed_by_quotes)
+    assert schedules_not_adopted(scope_of(schedule)) == [billed_by_quotes.code]
 
 
 def test_of_two_schedules_only_the_one_adopted_says_which_degrees_are_billed(schedule):

@@ -356,6 +356,18 @@ def test_a_long_name_stays_whole_and_long_texts_flow_to_the_next_page():
     assert SPECIMEN in second
 
 
+def test_without_school_the_calculation_stays_on_its_line():
+    payload = local_titre()
+    unit = {**payload["lines"][-1], "explanation": "2 demi-journées × 150,00\u00a0€ = 300,00\u00a0€"}
+    unit |= {"school": "", "uai": "", "commune": "", "amount": "300.00"}
+    charges = [
+        {"code": unit["charge"], "label": unit["charge_label"], "formula": "", "amount": "300.00"}
+    ]
+    [page] = draw({**payload, "lines": [unit], "charges": charges, "total": "300.00"}).pages
+    lines = [" ".join(line.split()) for line in page.extract_text().splitlines()]
+    assert any("2 demi-journées × 150,00 €" in line for line in lines)
+
+
 def test_a_correction_asks_for_no_payment():
     payload = state_titre()
     payload["document"]["kind"] = "annulation"

@@ -19,6 +19,7 @@ from invoicing.corrections import correct
 from invoicing.exports.aged_balance import write_balance
 from invoicing.models import MandatRequest, Titre, TitreEvent
 from invoicing.payments import cancel_payment, record_payment
+from invoicing.prescription import limits_told
 from invoicing.regimes import load_regimes
 from tests.conventions.world import account
 from tests.factories import IssuerFactory
@@ -222,7 +223,8 @@ def test_what_a_mandat_was_asked_for_is_shown_and_still_due(client, world, titre
     account(client, "lecture", world.issuer)
     text = page(client, world, f"{day(6):%d/%m/%Y}").content.decode()
     assert text.count("Mandat demandé") == 2
-    assert text.replace("\xa0", " ").count(">32,00 €</td>") == 2
+    # Its titre and its debtor, then the totals of the page and of both tables.
+    assert text.replace("\xa0", " ").count(">32,00 €</td>") == 5
 
 
 def page(client, world, on, **more):
@@ -237,6 +239,12 @@ def test_an_account_reads_the_balance_of_a_past_day(client, world, titres):
     assert "270,00" in text
     assert "Rien ne reste" in page(client, world, "02/03/2025").content.decode()
     assert "à venir" in page(client, world, "01/01/2999").content.decode()
+
+
+def test_the_words_of_the_calendar_are_loaded_before_it(client, world, titres):
+    account(client, "finances", world.issuer)
+    text = client.get(reverse("collection:balance")).content.decode()
+    assert text.index(reverse("admin:jsi18n")) < text.index("admin/js/calendar.js")
 
 
 def test_the_balance_opens_on_the_issuer_of_the_account_today(client, world, titres):
@@ -290,3 +298,24 @@ def test_the_page_of_a_titre_tells_its_prescriptions(client, world, titres, figu
     text = client.get(url).content.decode().replace("\xa0", " ")
     assert "Recouvrement par le comptable : jusqu&#x27;au 03/03/2030" in text
     assert "Émission d&#x27;un titre pour 2024-2025 : jusqu&#x27;au 31/08/2030" in text
+
+
+def test_of_a_paid_titre_no_collection_is_told(world, titres, figures):
+    titre = titres[0]
+    left = limits_told(titre, day(0).replace(year=2031))
+    assert [line.split(" :")[0] for line in left] == [
+        "À surveiller – recouvrement",
+        "Recouvrement par le comptable",
+        "Émission d'un titre pour 2024-2025",
+    ]
+    record_payment(
+        titre=titre, amount=titre.total, received_on=day(1), reference="P", actor="essai"
+    )  # fmt: skip
+    [told] = limits_told(titre, day(0).replace(year=2031))
+    assert told.startswith("Émission d'un titre")
+
+
+def test_of_a_campaign_apart_no_year_left_to_bill_is_told(titres, figures):
+    titres[0].campaign.apart = True
+    [told] = limits_told(titres[0], day(2))
+    assert told.startswith("Recouvrement par le comptable")

@@ -8,13 +8,15 @@ import pytest
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
+from django.template.loader import render_to_string
 from django.urls import reverse
 
 from entsvc import chain
 from entsvc.canonical import fingerprint
 from entsvc.models import JournalEntry
+from invoicing import mandats
 from invoicing.bordereaux import send, sign
-from invoicing.closing import ClosingRefused, close_exercice, look_ahead
+from invoicing.closing import ClosingRefused, Collection, close_exercice, look_ahead, not_recorded
 from invoicing.corrections import MandatNeeded, correct
 from invoicing.models import Bordereau, ClosedExercice, Counter, Series, Titre
 from invoicing.numbering import IssueRefused
@@ -22,10 +24,11 @@ from invoicing.payments import record_payment
 from invoicing.rendering import render_missing
 from invoicing.roles import create_groups
 from invoicing.verification import verify
-from tests.factories import IssuerFactory
+from tests.factories import DatedTextFactory, IssuerFactory
 from tests.invoicing.test_admin import account
 from tests.invoicing.test_verification import damaged, execute, rewrite, settle
 from tests.invoicing.world import ISSUED_ON, a_world
+from tests.tariffs.bases import spoken
 
 EXERCICE = ISSUED_ON.year
 
@@ -77,6 +80,8 @@ def test_the_report_proves_the_series_and_what_remains_to_collect(ledger, today)
         "due": "270.00",
         "paid": "135.00",
         "remaining": "135.00",
+        "overpaid": "0.00",
+        "mandats": "0.00",
         "unpaid": 2,
         "rejected": 0,
     }
@@ -120,6 +125,85 @@ def test_the_database_itself_refuses_a_number_in_a_closed_exercice(ledger, today
     ):
         with pytest.raises(IntegrityError), transaction.atomic():
             execute(sql)
+
+
+def test_what_mandats_were_asked_for_is_in_the_report_and_on_its_pages(
+    ledger, today, finances, monkeypatch
+):
+    monkeypatch.setattr("invoicing.mandats.render_pdf", lambda *args: b"%PDF")
+    DatedTextFactory(scope="ETAT", code="compte-exercice-clos", body="673")
+    mandats.request_mandat(
+        titre=Titre.objects.get(number=1),
+        amount=Decimal("20.00"),
+        reason_code=Titre.Reason.WRONG_AMOUNT,
+        reason="Erreur.",
+        on=date(2026, 3, 1),
+        signatory=ledger.signatory,
+        actor="essai",
+    )
+    page = finances.post(reverse(URL), {"issuer": ledger.issuer.pk, "exercice": EXERCICE})
+    told = spoken(page.content.decode())
+    assert "Dû après corrections : 270,00 €. Encaissé : 135,00 €." in told
+    assert "Mandats demandés au comptable pour ses titres : 20,00 €." in told
+    closed = close(ledger)
+    assert closed.report["collection"]["mandats"] == "20.00"
+    page = finances.get(reverse("admin:invoicing_closedexercice_change", args=[closed.pk]))
+    assert "20,00 €" in spoken(page.content.decode())
+    report = {**closed.report, "sha256": closed.sha256}
+    assert "Mandats demandés au comptable" in spoken(render_to_string("pdf/cloture.html", report))
+    del report["collection"]["mandats"]  # as closed before they were told
+    assert "Mandats demandés" not in render_to_string("pdf/cloture.html", report)
+
+
+def test_what_was_paid_in_excess_is_told_so_that_the_report_adds_up(ledger, today, finances):
+    titres = {number: Titre.objects.get(number=number) for number in (1, 3)}
+    for number, amount in ((1, "50.00"), (3, "0.50")):  # of 45.00, and of 135.00 paid already
+        record_payment(
+            titre=titres[number],
+            amount=Decimal(amount),
+            received_on=date(2025, 5, 1),
+            reference="P2",
+            actor="essai",
+        )
+    page = finances.post(reverse(URL), {"issuer": ledger.issuer.pk, "exercice": EXERCICE})
+    told = spoken(page.content.decode())
+    assert "Reste à recouvrer : 90,00 €, 1 titre. Trop-perçu : 5,50 €." in told
+    closed = close(ledger)
+    money = closed.report["collection"]
+    due, paid, remaining, overpaid = (
+        Decimal(money[name]) for name in ("due", "paid", "remaining", "overpaid")
+    )
+    assert overpaid == Decimal("5.50")
+    assert due - paid == remaining - overpaid
+    page = finances.get(reverse("admin:invoicing_closedexercice_change", args=[closed.pk]))
+    assert "5,50 €" in spoken(page.content.decode())
+    report = {**closed.report, "sha256": closed.sha256}
+    assert "Trop-perçu" in spoken(render_to_string("pdf/cloture.html", report))
+    del report["collection"]["overpaid"]  # as closed before it was told
+    assert "Trop-perçu" not in render_to_string("pdf/cloture.html", report)
+
+
+def test_a_report_that_did_not_tell_the_excess_still_shows(ledger, today, finances, monkeypatch):
+    as_json = Collection.as_json
+    monkeypatch.setattr(
+        Collection, "as_json", lambda self: {k: v for k, v in as_json(self).items() if k != "overpaid"}
+    )
+    closed = close(ledger)
+    page = finances.get(reverse("admin:invoicing_closedexercice_change", args=[closed.pk]))
+    assert page.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("left", "count", "words"),
+    [
+        (1, 1, "Le seul bordereau n'est enregistré comme envoyé."),
+        (3, 3, "Aucun des 3 bordereaux n'est enregistré comme envoyé."),
+        (1, 3, "Sur 3 bordereaux, 1 n'est pas enregistré comme envoyé."),
+        (2, 3, "Sur 3 bordereaux, 2 ne sont pas enregistrés comme envoyés."),
+    ],
+)
+def test_the_steps_not_recorded_are_told_in_french(left, count, words):
+    assert spoken(not_recorded(left, count, "envoyé")) == words
 
 
 def test_it_is_closed_once(ledger, today):
@@ -170,8 +254,8 @@ def test_a_bordereau_neither_signed_nor_sent_only_warns(world, blank_pdf, today)
     world.issue()
     list(render_missing(Titre.objects.order_by("pk")))
     assert look_ahead(issuer=world.issuer, exercice=EXERCICE).warnings == [
-        "1\u00a0bordereau sur 1 sans mention signé.",
-        "1\u00a0bordereau sur 1 sans mention envoyé.",
+        "Le seul bordereau n'est enregistré comme signé.",
+        "Le seul bordereau n'est enregistré comme envoyé.",
     ]
     assert len(close(world).report["warnings"]) == 2
 

@@ -1,17 +1,21 @@
 """Staff pages of what follows an issue: bordereaux, answers, the accountant's numbers, series."""
 
 import datetime as dt
+from decimal import Decimal
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from entsvc.models import JournalEntry
 from invoicing.bordereaux import send, sign
 from invoicing.calculation import compute_run
+from invoicing.corrections import correct
 from invoicing.issuing import issue
 from invoicing.models import (
+    Bordereau,
     BordereauDocument,
     BordereauEvent,
     NumberingPolicy,
@@ -20,6 +24,8 @@ from invoicing.models import (
     TitreDocument,
     TitreEvent,
 )
+from invoicing.payments import record_payment
+from invoicing.rendering import render_missing
 from members.models import Signatory
 from tests.factories import SignatoryFactory
 from tests.invoicing.test_admin import account, enrol, issued, occ, run  # noqa: F401
@@ -82,10 +88,67 @@ def test_a_bordereau_is_signed_then_sent_on_its_page(issued, finances, signatory
     assert BordereauEvent.objects.filter(recorded_by="finances").count() == 2
 
 
-def test_a_second_signature_is_answered_in_the_form(sent, finances, signatory):
-    asked = {"on": "04/03/2025", "signatory": signatory.pk}
-    page = finances.post(bordereau_page("record_signature", sent), asked)
-    assert "déjà signé" in words(page)
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        ("record_signature", "déjà signé par Prénom FICTIF, Recteur de région académique"),
+        ("record_sending", "déjà envoyé au comptable le 03/03/2025, saisi par essai"),
+    ],
+)
+def test_a_step_already_done_says_when_and_by_whom_in_place_of_its_form(sent, finances, step, told):
+    for answer in (finances.get, finances.post):
+        page = answer(bordereau_page(step, sent), follow=True)
+        assert page.redirect_chain[-1][0] == bordereau_page("change", sent)
+        assert told in said(page)[-1]
+    assert BordereauEvent.objects.count() == 2
+
+
+def test_what_was_annulled_since_is_told_before_the_signature_and_the_sending(
+    issued,  # noqa: F811
+    finances,
+    signatory,
+    today,
+):
+    first, second, _ = issued.titres.order_by("number")
+    page = words(finances.get(bordereau_page("record_signature", issued)))
+    assert "annulé depuis" not in page
+    annulled(first, signatory)
+    told = f"1 titre de ce bordereau est annulé depuis son émission : {first.reference}."
+    assert told in words(finances.get(bordereau_page("record_signature", issued)))
+    sign(bordereau=issued, signatory=signatory, on=issued.issued_on, actor="essai")
+    annulled(second, signatory)
+    told = (
+        "2 titres de ce bordereau sont annulés depuis son émission : "
+        f"{first.reference}, {second.reference}."
+    )
+    assert told in words(finances.get(bordereau_page("record_sending", issued)))
+
+
+def test_a_bordereau_shows_what_is_left_of_its_titres(issued, finances, signatory, today):  # noqa: F811
+    titre = issued.titres.order_by("number").first()
+
+    def shown():
+        with CaptureQueriesContext(
+            connection,
+        ) as made:
+            page = words(finances.get(bordereau_page("change", issued))).lower()
+        assert "reste dû" in page
+        return page.count(">0,00 €<"), len(made)
+
+    nothing, queries = shown()
+    gone = annulled(titre, signatory)
+    assert shown() == (nothing + 1, queries)
+    assert finances.get(bordereau_page("change", gone.bordereau)).status_code == 200
+
+
+def test_a_bordereau_is_not_sent_before_it_is_signed(issued, finances):  # noqa: F811
+    page = finances.get(bordereau_page("record_sending", issued), follow=True)
+    assert "n'est pas signé : enregistrez d'abord sa signature" in said(page)[-1]
+
+
+def test_nothing_is_left_to_draw_once_all_is_drawn(issued, finances):  # noqa: F811
+    page = finances.get(bordereau_page("draw_missing", issued), follow=True)
+    assert "tous ses PDF sont déjà produits" in said(page)[-1]
 
 
 def test_someone_else_who_signs_is_warned_about(issued, finances):  # noqa: F811
@@ -165,6 +228,149 @@ def test_a_list_of_titres_makes_as_many_queries_whatever_their_number(
     assert len(issue(run=run, on=sent.issued_on, signatory=signatory, actor="test").titres) == 5
     with django_assert_num_queries(len(few)):
         assert len(finances.get(LIST).context["cl"].result_list) == 8
+
+
+def test_a_correction_is_listed_with_its_kind_and_its_sign(sent, finances, signatory):
+    titre = sent.titres.order_by("number").first()
+    annulled(titre, signatory)
+    page = words(finances.get(LIST))
+    assert "annulation" in page
+    assert "−45,00 €" in page.replace("\u202f", " ")
+    assert "n° 1 (corrections)" in page
+
+
+# --- Annulling several ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def today(monkeypatch):
+    """Within the exercice of the titres."""
+    monkeypatch.setattr(timezone, "localdate", lambda *args: dt.date(2025, 12, 1))
+
+
+def annulled(titre, signatory):
+    return correct(
+        titre=titre, kind="annulation", reason_code="liquidation", reason="Erreur.",
+        on=dt.date(2025, 3, 3), signatory=signatory, actor="essai",
+    )  # fmt: skip
+
+
+def test_several_titres_are_annulled_for_one_reason_on_one_bordereau(
+    sent, finances, signatory, today, blank_pdf
+):
+    titres = list(sent.titres.order_by("number"))
+    record_payment(
+        titre=titres[1], amount=Decimal("5.00"), received_on=sent.issued_on, reference="V", actor="x"
+    )
+    page = finances.post(LIST, choose(titres[:2], "annul_chosen"))
+    assert f"5,00 € sont déjà payés ({titres[1].reference})" in words(page)
+    told = words(page).replace("\u202f", " ")
+    assert "2 titres à annuler : 90,00 € dus après corrections." in told
+    for titre in titres[:2]:
+        assert f"{titre.reference}, {titre.debtor_name} : 45,00 €" in told
+    assert titres[2].reference not in told
+    assert "toutes sur un seul bordereau" in words(page)
+    assert "Les données d'aujourd'hui demandent encore 90,00 €" in words(page).replace("&#x27;", "'")
+    assert Titre.objects.count() == 3
+    typed = {
+        "reason_code": "liquidation", "reason": "Appelés avant l'ouverture.", "on": "10/04/2025",
+        "signatory": signatory.pk,
+    }  # fmt: skip
+    page = finances.post(LIST, choose(titres[:2], "annul_chosen", **{**typed, "reason": ""}))
+    assert page.context["form"].errors.keys() == {"reason"}
+    page = finances.post(LIST, choose(titres[:2], "annul_chosen", **typed), follow=True)
+    done = Bordereau.objects.get(kind="corrections")
+    link = f'<a class="underline" href="{bordereau_page("change", done)}">{done}</a>'
+    assert said(page)[-1].replace("&#x27;", "'") == f"2 titres annulés, 90,00 € : {link}."
+    assert (done.count, done.issued_by) == (2, "finances")
+    assert {titre.reason for titre in done.titres.order_by("pk")} == {"Appelés avant l'ouverture."}
+    assert TitreDocument.objects.filter(titre__bordereau=done).count() == 2
+
+
+def test_one_that_cannot_be_annulled_is_named_and_stops_all(sent, finances, signatory, today):
+    titres = list(sent.titres.order_by("number"))
+    gone = annulled(titres[0], signatory)
+    page = finances.post(LIST, choose([*titres, gone], "annul_chosen"))
+    told = words(page).replace("&#x27;", "'")
+    assert f"À retirer du choix (une correction ne s'annule pas) : {gone.reference}." in told
+    assert f"À retirer du choix (déjà annulé) : {titres[0].reference}." in told
+    assert "2 titres à annuler : 90,00 € dus après corrections." in told.replace("\u202f", " ")
+    assert 'name="reason"' not in told
+    assert "<button" not in told[told.index("À retirer du choix") : told.index("Revenir</a>")]
+    typed = {
+        "reason_code": "doublon", "reason": "Deux fois.", "on": "10/04/2025", "signatory": signatory.pk,
+    }  # fmt: skip
+    page = finances.post(LIST, choose(titres, "annul_chosen", **typed))
+    assert "À retirer du choix (déjà annulé)" in words(page)
+    assert Titre.objects.filter(kind="annulation").count() == 1
+
+
+def test_past_the_exercice_the_choice_is_refused_in_sight(sent, finances):
+    page = finances.post(LIST, choose(sent.titres.all(), "annul_chosen"))
+    assert "exercice clos, où seul un mandat rend quelque chose" in words(page)
+
+
+@pytest.mark.parametrize("role", ["gestionnaire", "lecture"])
+def test_only_finances_annul_what_they_choose(client, sent, occ, signatory, role):  # noqa: F811
+    client.force_login(account(role, issuers=[occ.issuer]))
+    typed = {"reason_code": "doublon", "reason": "x", "on": "03/03/2025", "signatory": signatory.pk}
+    client.post(LIST, choose(sent.titres.all(), "annul_chosen", **typed))
+    assert Titre.objects.count() == 3
+
+
+# --- The page of a titre ----------------------------------------------------------------------
+
+
+def test_a_rejection_is_in_sight_and_leads_to_what_mends_it(sent, client, occ, today):  # noqa: F811
+    titre = sent.titres.order_by("number").first()
+    TitreEvent.objects.create(
+        titre=titre, kind="rejete", on=dt.date(2025, 3, 12), comment="SIRET inconnu", recorded_by="x"
+    )
+    link = f'href="{titre_page("annul_and_reissue", titre)}"'
+    told = "Rejeté par le comptable le 12/03/2025 : « SIRET inconnu »."
+    client.force_login(account("lecture", issuers=[occ.issuer]))
+    page = words(client.get(titre_page("change", titre)))
+    assert told in page
+    assert link not in page
+    client.force_login(account("finances", issuers=[occ.issuer]))
+    page = words(client.get(titre_page("change", titre)))
+    assert page.count(link) == 2  # the menu's and the banner's
+    assert told in words(client.get(titre_page("annul_and_reissue", titre)))
+    TitreEvent.objects.create(
+        titre=titre, kind="pris-en-charge", on=dt.date(2025, 3, 14), recorded_by="x"
+    )
+    assert told not in words(client.get(titre_page("change", titre)))
+
+
+def test_an_answer_already_recorded_is_told_on_its_form(sent, finances):
+    titre = sent.titres.order_by("number").first()
+    assert "Déjà enregistré" not in words(finances.get(titre_page("answer", titre)))
+    TitreEvent.objects.create(titre=titre, kind="pris-en-charge", on=sent.issued_on, recorded_by="Zoé")
+    page = words(finances.get(titre_page("answer", titre)))
+    assert "Déjà enregistré : pris en charge (03/03/2025), saisi par Zoé." in page
+
+
+def test_empty_tables_are_left_out_and_rows_lead_to_their_pages(sent, finances, signatory, today):
+    titre = sent.titres.order_by("number").first()
+    page = words(finances.get(titre_page("change", titre)))
+    for absent in ("Encaissements</h2>", "Corrections</h2>", "Demandes de mandat</h2>"):
+        assert absent not in page.replace(" </h2>", "</h2>")
+    gone = annulled(titre, signatory)
+    payment = record_payment(
+        titre=titre, amount=Decimal("5.00"), received_on=sent.issued_on, reference="V1", actor="x"
+    )
+    page = words(finances.get(titre_page("change", titre)))
+    assert f'href="{titre_page("change", gone)}">{gone.reference}</a>' in page
+    assert f'href="{reverse("admin:invoicing_payment_change", args=[payment.pk])}">V1</a>' in page
+    page = words(finances.get(bordereau_page("change", sent)))
+    assert f'href="{titre_page("change", titre)}">{titre.reference}</a>' in page
+
+
+def test_the_document_of_a_titre_is_downloaded_from_its_row(issued, finances, blank_pdf):  # noqa: F811
+    list(render_missing(issued.titres.order_by("pk")))
+    titre = issued.titres.order_by("number").first()
+    page = words(finances.get(titre_page("change", titre)))
+    assert f'href="{titre_page("download_pdf", titre)}">Document en PDF</a>' in page
 
 
 # --- Answers ----------------------------------------------------------------------------------
