@@ -3,6 +3,8 @@
 Warnings are errors by `pyproject.toml`. The network is closed but for this machine.
 """
 
+import datetime as dt
+import gc
 import random
 import socket
 import sys
@@ -11,9 +13,11 @@ from pathlib import Path
 import hypothesis
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.query import QuerySet
 from django.template import engines
+from django.test import override_settings
+from django.test.utils import setup_databases, teardown_databases
 
 from entsvc import triggers
 from tests.invoicing import scratch as scratch_database
@@ -25,10 +29,18 @@ hypothesis.settings.load_profile("patient")
 SEED = random.SystemRandom().randrange(10**6)
 shuffler = random.Random(SEED)
 TEMPLATES = settings.BASE_DIR / "templates"
+ON_ITS_OWN_DAY = ("invoicing.numbering.localdate", lambda: dt.date.min)
 
 
 def pytest_report_header(config):
     return f"ordre des requêtes non triées : graine {SEED}"
+
+
+def pytest_collection_finish():
+    """Keep what the collection loaded out of the garbage collector's rounds, and make them rarer."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 class UndefinedVariable(AssertionError):
@@ -92,10 +104,49 @@ def after_response_at_once(settings):
 
 
 @pytest.fixture(autouse=True)
+def cheap_passwords(settings):
+    """Hash at once what production takes its time to hash."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def typed_on_its_own_day(monkeypatch):
+    """Judge an exercice on the day of each piece alone: the tests date theirs of years gone by."""
+    monkeypatch.setattr(*ON_ITS_OWN_DAY)
+
+
+@pytest.fixture(autouse=True)
 def media(settings, tmp_path):
     """Keep the documents of each test apart."""
     settings.MEDIA_ROOT = tmp_path / "media"
     return settings.MEDIA_ROOT
+
+
+@pytest.fixture(scope="module")
+def kept(django_db_setup, django_db_blocker, tmp_path_factory):
+    """Write rows once for a whole module: `kept(function)`; each test then takes back its own alone.
+
+    For the modules whose tests all start from these rows: those that don't would find them too.
+    """
+    whole = transaction.atomic()
+    whole._from_testcase = True  # as the transaction of a test: a durable one may begin within it
+    with django_db_blocker.unblock():
+        whole.__enter__()
+
+    def write(function):
+        folder = tmp_path_factory.mktemp("kept")
+        with (
+            django_db_blocker.unblock(),
+            override_settings(MEDIA_ROOT=folder, AFTER_RESPONSE="inline"),
+            pytest.MonkeyPatch.context() as patch,
+        ):
+            patch.setattr(*ON_ITS_OWN_DAY)
+            return function()
+
+    yield write
+    with django_db_blocker.unblock():
+        transaction.set_rollback(True)
+        whole.__exit__(None, None, None)
 
 
 @pytest.fixture
@@ -108,13 +159,34 @@ def unguarded(db):
         triggers.remove(connection, model)
 
 
+# In the place of pytest-django's own, which makes none where no test asks for `db`.
 @pytest.fixture(scope="session")
-def demonstration(tmp_path_factory):
+def django_db_setup(
+    django_test_environment, django_db_modify_db_settings, django_db_blocker, tmp_path_factory
+):
+    """The test database, and a copy made before any test writes: migrations run once a session."""
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False, serialized_aliases=[])
+        template = scratch_database.copy_of(connection, tmp_path_factory.mktemp("migrated"))
+    yield template
+    template.drop()
+    with django_db_blocker.unblock():
+        teardown_databases(made, verbosity=0)
+
+
+@pytest.fixture(scope="session")
+def migrated(django_db_setup):
+    """A database as the migrations leave it; only to be copied."""
+    return django_db_setup
+
+
+@pytest.fixture(scope="session")
+def demonstration(migrated, tmp_path_factory):
     """A database with the regimes and the Occitanie demonstration, computed twice; only to be copied.
 
     Runs 1 and 2 are those of 2024-2025 (25 communes), run 3 that of 2020-2021 (3 communes).
     """
-    template = scratch_database.make(tmp_path_factory.mktemp("demonstration"))
+    template = scratch_database.copy(migrated, tmp_path_factory.mktemp("demonstration"))
     try:
         made = template.run("-c", scratch_database.DEMONSTRATION)
         assert made.returncode == 0, made.stderr
@@ -129,5 +201,13 @@ def demonstration(tmp_path_factory):
 def scratch(demonstration, tmp_path):
     """A copy of the demonstration for one test, that real processes share."""
     database = scratch_database.copy(demonstration, tmp_path)
+    yield database
+    database.drop()
+
+
+@pytest.fixture
+def blank(migrated, tmp_path):
+    """A copy of the migrated database for one test, that real processes share."""
+    database = scratch_database.copy(migrated, tmp_path)
     yield database
     database.drop()

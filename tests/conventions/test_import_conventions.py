@@ -14,31 +14,13 @@ from tests.conventions.take_over import (
     SAUBENS,
     changed,
     conventions,
-    members_and_schools_of_the_files,
-    schedules_of_the_files,
     snapshot,
     what_it_writes,
 )
-from tests.factories import (
-    ChargeFactory,
-    ScheduleFactory,
-    VersionFactory,
-    valid_siret,
-)
+from tests.factories import ChargeFactory, ScheduleFactory, VersionFactory, valid_siret
 from tests.members.files import run, with_columns, write_csv, write_xlsx
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def schedules():
-    schedules_of_the_files()
-
-
-@pytest.fixture
-def known():
-    """The members and schools that the files name, so that nothing is pending."""
-    members_and_schools_of_the_files()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("schedules")]
 
 
 def test_it_works(tmp_path, known):

@@ -7,35 +7,11 @@ import pytest
 from conventions import states
 from conventions.models import Convention, Transition
 from members.models import Member
-from tests.conventions.take_over import (
-    EPCI,
-    SAUBENS,
-    changed,
-    conventions,
-    members_and_schools_of_the_files,
-    schedules_of_the_files,
-    snapshot,
-)
-from tests.factories import (
-    AmendmentFactory,
-    ConventionFactory,
-    ScheduleFactory,
-    valid_siret,
-)
+from tests.conventions.take_over import EPCI, SAUBENS, changed, conventions, snapshot
+from tests.factories import AmendmentFactory, ConventionFactory, ScheduleFactory, valid_siret
 from tests.members.files import run
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def schedules():
-    schedules_of_the_files()
-
-
-@pytest.fixture
-def known():
-    """The members and schools that the files name, so that nothing is pending."""
-    members_and_schools_of_the_files()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("schedules")]
 
 
 def test_who_put_agreements_in_force_is_logged_once(tmp_path, known):

@@ -231,12 +231,12 @@ def test_wrong_arguments_of_a_calculation_exit_with_2(arguments, capsys):
     assert stop.value.code == 2
 
 
-def test_exit_codes_and_streams_of_a_real_process(tmp_path, members_file):
-    """From a database that does not exist yet, as a script would run it."""
+def test_exit_codes_and_streams_of_a_real_process(blank, tmp_path, members_file):
+    """As a script would run it, with little else in its environment than the database."""
     environment = {
         **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
-        "DATABASE_URL": f"sqlite:///{tmp_path / 'base.sqlite3'}",
-        "MEDIA_ROOT": str(tmp_path / "media"),
+        "DATABASE_URL": blank.url,
+        "MEDIA_ROOT": str(blank.media),
         "PYTHONIOENCODING": "utf-8",
     }
 
@@ -250,7 +250,6 @@ def test_exit_codes_and_streams_of_a_real_process(tmp_path, members_file):
             timeout=60,
         )
 
-    assert manage("migrate", "--verbosity", "0").returncode == 0
     path = members_file(f"{valid_siret(1)};Évry;commune", "x;Deux;commune")
 
     done = manage("import_members", str(path), "--json")

@@ -95,6 +95,19 @@ def test_an_amount_is_edited_in_euros():
 # School years.
 
 
+@pytest.mark.parametrize("typed", ["1234,56", "1 234,56", "1234.56", "1\u202f234,56"])
+def test_an_amount_is_typed_as_people_write_it(typed):
+    field = money.formfield()
+    assert field.clean(typed) == Decimal("1234.56")
+    assert field.prepare_value(Decimal("1234.56")) == "1234,56"
+    assert not field.has_changed(Decimal("1234.56"), typed)
+
+
+def test_the_labels_of_amounts_and_years_begin_with_a_capital():
+    labels = [money.formfield().label, SchoolYearField("année scolaire").formfield().label]
+    assert labels == ["Montant", "Année scolaire"]
+
+
 def test_a_school_year_is_typed_and_shown_as_it_is_written():
     field = SchoolYearField("année scolaire").formfield()
     assert isinstance(field, SchoolYearFormField)

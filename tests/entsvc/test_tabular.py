@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import zipfile
 from dataclasses import replace
+from decimal import Decimal
 
 import openpyxl
 import pytest
@@ -262,6 +263,33 @@ def test_numbers_and_dates_of_a_workbook_become_the_text_people_see(workbook):
             "texte": "007",
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        (90.00000000000001, "90"),
+        (89.99999999999999, "90"),
+        (258529.84000000003, "258529.84"),
+        (-0.30000000000000004, "-0.3"),
+        (13839.000000000107, "13839"),
+        (1e-14, "0"),
+        # True fractions of a cent: nobody knows what was meant.
+        (33.33333333333334, "33.33333333333334"),
+        (90.001, "90.001"),
+        (90.000001, "90.000001"),
+        (90.0000051234, "90.0000051234"),
+        (0.005, "0.005"),
+    ],
+)
+def test_what_a_formula_adds_to_a_number_of_cents_goes(workbook, cell, text):
+    assert values(workbook(["montant"], [cell])) == [{"montant": text}]
+
+
+@given(st.lists(st.integers(-(10**8), 10**8), min_size=1, max_size=30))
+def test_a_sum_of_cents_computed_by_a_spreadsheet_is_read_to_the_cent(cents):
+    computed = sum(cent / 100 for cent in cents)
+    assert Decimal(tabular._number_text(computed)) == Decimal(sum(cents)) / 100
 
 
 def test_a_workbook_that_starts_lower_keeps_its_line_numbers(workbook):

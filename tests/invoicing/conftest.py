@@ -15,7 +15,9 @@ def world(db):
 def blank_pdf(monkeypatch):
     """Draw every document as a few bytes that name its titre: for the tests that look elsewhere."""
 
-    def draw(template, context):
-        return f"%PDF {context['document']['reference']}".encode()
+    def draw(template, context, **kwargs):
+        document = context["document"]
+        return f"%PDF {document.get('reference') or document['number']}".encode()
 
     monkeypatch.setattr("invoicing.rendering.render_pdf", draw)
+    monkeypatch.setattr("invoicing.bordereau_pdf.render_pdf", draw)

@@ -47,7 +47,11 @@ def run(occ):
 
 
 @pytest.fixture
-def issued(client, occ, run):
+def issued(client, occ, run, blank_pdf):
+    return issue_from_its_page(client, occ, run)
+
+
+def issue_from_its_page(client, occ, run):
     client.force_login(account("chef", issuers=[occ.issuer]))
     User.objects.filter(username="chef").update(is_superuser=True)
     client.post(
@@ -140,7 +144,8 @@ def test_computing_a_year_without_adoption_says_so(client, occ, run):
     assert Run.objects.count() == 1
 
 
-def test_issuing_numbers_the_titres_and_draws_their_pdf(client, issued):
+def test_issuing_numbers_the_titres_and_draws_their_pdf(client, occ, run):
+    issue_from_its_page(client, occ, run)
     titres = list(Titre.objects.order_by("number"))
     assert [titre.number for titre in titres] == [1, 2, 3]
     url = reverse("admin:invoicing_titre_download_pdf", args=[titres[0].pk])
@@ -200,7 +205,7 @@ def test_the_yearly_call_is_downloaded_as_a_workbook(client, issued):
 
 @pytest.mark.parametrize("name", ["campaign", "run", "call", "titre", "bordereau"])
 def test_a_list_makes_the_same_queries_whatever_its_length(
-    client, occ, run, name, django_assert_max_num_queries
+    client, occ, run, blank_pdf, name, django_assert_max_num_queries
 ):
     client.force_login(account("admin"))
     url = reverse(f"admin:invoicing_{name}_changelist")

@@ -14,6 +14,7 @@ from invoicing.bordereau_pdf import content_of, document_of, draw_bordereau
 from invoicing.bordereaux import State, StepRefused, send, sign, signature_warnings, state_of
 from invoicing.corrections import correct
 from invoicing.models import Bordereau, BordereauDocument, BordereauEvent, Titre
+from invoicing.rendering import render_missing
 from members.models import Issuer
 from tests.factories import IssuerFactory, SignatoryFactory
 from tests.invoicing.test_rendering import text_of
@@ -115,6 +116,30 @@ def test_the_document_is_stored_once(bordereau, monkeypatch):
     monkeypatch.setattr(bordereau_pdf, "draw_bordereau", lambda _: pytest.fail("dessiné deux fois"))
     assert document_of(bordereau) == first
     assert BordereauDocument.objects.get().document == first
+
+
+def test_it_is_drawn_with_its_titres_once_none_lacks_its_own(world, blank_pdf):
+    titres = world.issue().titres
+    list(render_missing(Titre.objects.filter(pk=titres[0].pk)))
+    assert not BordereauDocument.objects.exists()
+    list(render_missing(Titre.objects.filter(pk__in=[titre.pk for titre in titres[1:]])))
+    link = BordereauDocument.objects.get()
+    assert link.bordereau == titres[0].bordereau
+    list(render_missing(Titre.objects.all()))
+    assert BordereauDocument.objects.get() == link
+
+
+def test_one_that_can_not_be_drawn_is_told_and_left_to_do(world, blank_pdf, monkeypatch):
+    world.issue()
+    with monkeypatch.context() as patch:
+        patch.setattr(bordereau_pdf, "draw_bordereau", lambda _: 1 / 0)
+        failures = []
+        assert len(list(render_missing(Titre.objects.all(), failures))) == 3
+        assert "PDF à produire de nouveau" in failures[0]
+        with pytest.raises(ZeroDivisionError):
+            list(render_missing(Titre.objects.all()))
+    list(render_missing(Titre.objects.all()))
+    assert BordereauDocument.objects.count() == 1
 
 
 def test_two_that_draw_it_at_once_keep_the_same_document(bordereau, monkeypatch):

@@ -9,18 +9,21 @@ from django.urls import reverse
 from django.utils import timezone
 from pypdf import PdfReader
 
-from conventions.models import Convention
+from conventions.models import Convention, Enrolment
 from entsvc import documents
-from invoicing import mandats
+from entsvc.models import JournalEntry
+from invoicing import called_again, mandats
+from invoicing.calculation import open_supplement
 from invoicing.correction_payload import PartOff
 from invoicing.corrections import correct, due
 from invoicing.models import MandatRequest, NumberingPolicy, Run, Series, Titre, TitreDocument
+from invoicing.numbering import IssueRefused
 from invoicing.payments import record_payment
 from invoicing.reissue import annul_and_reissue
 from invoicing.rendering import draw, render_missing, without_document
-from members.models import Member
+from members.models import Member, School
 from tests.conventions.world import account
-from tests.factories import DatedTextFactory, IssuerFactory
+from tests.factories import DatedTextFactory, EnrolmentFactory, IssuerFactory
 from tests.members.portal.people import signed_in
 
 pytestmark = [
@@ -40,8 +43,15 @@ REASON = {
 
 @pytest.fixture(autouse=True)
 def today(monkeypatch):
-    """The exercice 2025 is over, and its complementary period too."""
-    monkeypatch.setattr(timezone, "localdate", lambda *args: dt.date(2026, 3, 2))
+    """Within the exercice of the titres, but where `over` says otherwise."""
+    monkeypatch.setattr(timezone, "localdate", lambda *args: dt.date(2025, 12, 1))
+
+
+@pytest.fixture
+def over(monkeypatch):
+    """The exercice 2025 is over, and its complementary period too; nobody closed it."""
+    for name in ("django.utils.timezone.localdate", "invoicing.numbering.localdate"):
+        monkeypatch.setattr(name, lambda *args: dt.date(2026, 3, 2))
 
 
 @pytest.fixture
@@ -101,7 +111,9 @@ def annulled(world, titre, **changes):
     ("role", "status"), [("finances", 200), ("gestionnaire", 403), ("lecture", 403)]
 )
 @pytest.mark.parametrize("action", ACTIONS)
-def test_only_finances_corrects(client, titre, role, status, action):
+def test_only_finances_corrects(client, titre, role, status, action, request):
+    if action == "request_mandat":
+        request.getfixturevalue("over")
     account(client, role, titre.issuer)
     assert client.get(url_of(action, titre)).status_code == status
     page = client.get(reverse("admin:invoicing_titre_change", args=[titre.pk]))
@@ -119,7 +131,7 @@ def test_the_titres_of_another_issuer_are_out_of_sight(client, titre, action):
 
 def test_an_officer_annuls_a_titre(finances, world, titre, blank_pdf):
     page = finances.get(url_of("annul", titre))
-    assert "Il en reste dû 90,00 €. Déjà payé : 0,00 €." in shown(page)
+    assert "Dû après corrections : 90,00 €. Déjà payé : 0,00 €." in shown(page)
     assert not titre.corrections.exists()
     page = finances.post(url_of("annul", titre), given(world), follow=True)
     assert "Annulation TST-2025-A00001 : 90,00 €." in shown(page)
@@ -154,6 +166,47 @@ def test_a_wrong_annulation_is_told_on_the_page(finances, world, titre):
     page = finances.post(url_of("annul", titre), given(world, on="01/03/2025"))
     assert "est du 03/03/2025" in shown(page)
     assert not titre.corrections.exists()
+
+
+# --- What would be called again ---------------------------------------------------------------
+
+
+def test_what_the_data_still_ask_is_told_before_it_is_annulled(finances, world, titre):
+    words = "les données d'aujourd'hui demandent encore 90,00 € à"
+    page = shown(finances.get(url_of("annul", titre)))
+    assert words in page
+    assert "la prochaine campagne complémentaire appellera cette somme de nouveau" in page
+    assert "une décharge du juge et une créance déjà appelée ne le sont plus" in page
+    Convention.objects.filter(debtor=titre.debtor).update(last_year=2023, first_year=2020)
+    page = shown(finances.get(url_of("annul", titre)))
+    assert "campagne complémentaire" not in page
+
+
+def test_how_much_may_come_off_without_being_called_again_is_told(finances, world, titre):
+    page = shown(finances.get(url_of("reduce", titre)))
+    assert "appellera ce qui est retiré de nouveau" in page
+    Enrolment.objects.filter(convention__debtor=titre.debtor).latest("pk").delete()
+    page = shown(finances.get(url_of("reduce", titre)))
+    assert "ne demandent plus que 45,00 €" in page
+    assert "Retirer 45,00 € y ramène ce titre" in page
+    line = titre.lines.get(position=2)
+    annulled(world, titre, kind=Titre.Kind.REDUCTION, parts=[PartOff(Decimal("45.00"), line)])
+    assert "appellera ce qui est retiré de nouveau" in shown(finances.get(url_of("reduce", titre)))
+
+
+def test_what_another_titre_of_the_debtor_asks_is_not_told_of_this_one(world, titre):
+    EnrolmentFactory(convention=Convention.objects.get(debtor=titre.debtor))
+    run = open_supplement(campaign=titre.campaign, reason="école oubliée", actor="essai")
+    [other] = world.issue(run).titres
+    found = called_again.still_asked(Titre.objects.filter(pk__in=[titre.pk, other.pk]).order_by("pk"))
+    assert found == {titre.pk: 90, other.pk: 45}
+
+
+def test_of_a_debtor_that_cannot_be_assessed_nothing_is_told(finances, world, titre):
+    school = titre.lines.get(position=1).uai
+    School.objects.filter(uai=school).update(degree="X")
+    assert called_again.still_asked([titre]) == {}
+    assert finances.get(url_of("annul", titre)).status_code == 200
 
 
 # --- Reducing ---------------------------------------------------------------------------------
@@ -217,6 +270,37 @@ def test_an_officer_computes_then_issues_again(finances, world, titre, blank_pdf
     assert (due(titre), due(new)) == (0, 90)
 
 
+def test_issuing_the_same_titre_again_is_warned_about(finances, world, titre):
+    world.compute()
+    words = "Rien n'a changé depuis ce titre : même débiteur, même adresse, mêmes lignes."
+    assert words in shown(finances.get(url_of("annul_and_reissue", titre)))
+
+
+@pytest.mark.parametrize(
+    "mended",
+    [
+        {"address": "9 rue Réparée"},
+        {"name": "Commune nouvelle"},
+        {"service_code": "COMPTA"},
+        {"engagement_number": "E-1"},
+    ],
+)
+def test_a_debtor_mended_since_is_not_the_same(finances, world, titre, mended):
+    Member.objects.filter(pk=titre.debtor_id).update(**mended)
+    world.compute()
+    page = shown(finances.get(url_of("annul_and_reissue", titre)))
+    assert "Débiteur du nouveau titre" in page
+    assert "Rien n'a changé" not in page
+
+
+def test_lines_mended_since_are_not_the_same(finances, world, titre):
+    Enrolment.objects.filter(convention__debtor=titre.debtor).latest("pk").delete()
+    world.compute()
+    page = shown(finances.get(url_of("annul_and_reissue", titre)))
+    assert "Débiteur du nouveau titre" in page
+    assert "Rien n'a changé" not in page
+
+
 def test_who_computes_does_not_issue_again_where_duties_are_separate(finances, world, titre):
     world.issuer.separate_duties = True
     world.issuer.save()
@@ -236,21 +320,48 @@ def test_a_blocked_call_is_told_with_what_mends_it(finances, world, titre):
 # --- Closed exercice --------------------------------------------------------------------------
 
 
-def test_past_the_exercice_the_page_leads_to_the_request_of_a_mandat(
-    finances, world, titre, mandat_texts
+@pytest.mark.parametrize("action", ["annul", "reduce", "annul_and_reissue"])
+def test_past_the_exercice_the_page_leads_at_once_to_the_request_of_a_mandat(
+    finances, world, titre, over, mandat_texts, action
 ):
-    page = finances.post(url_of("annul", titre), given(world, on="02/03/2026"), follow=True)
+    page = finances.get(url_of(action, titre), follow=True)
     assert page.redirect_chain[-1][0] == url_of("request_mandat", titre)
+    assert "Le 02/03/2026, l'exercice 2025 et sa période complémentaire sont finis" in shown(page)
+    assert "Seul un mandat le compense" in shown(page)
+    typed = given(world, debtor=titre.debtor_id, what_1="rubrique:ECOLE", amount_1="1", compute="True")
+    page = finances.post(url_of(action, titre), typed, follow=True)  # dated within the exercice
+    assert page.redirect_chain[-1][0] == url_of("request_mandat", titre)
+    assert not titre.corrections.exists()
+    assert Run.objects.count() == 1
+
+
+def test_a_titre_closed_between_the_page_and_the_click_leads_there_too(
+    finances, world, titre, mandat_texts, monkeypatch
+):
+    page = finances.get(url_of("annul", titre))
+    assert page.status_code == 200
+    monkeypatch.setattr("invoicing.numbering.localdate", lambda: dt.date(2026, 3, 2))
+    page = finances.post(url_of("annul", titre), given(world), follow=True)
     assert "Seul un mandat le compense" in shown(page)
 
 
-def test_in_an_open_exercice_no_mandat_is_asked_for(finances, titre, monkeypatch):
-    monkeypatch.setattr(timezone, "localdate", lambda: DAY)
+def test_past_the_exercice_an_annulled_titre_is_left_to_a_supplementary_campaign(
+    finances, world, titre, request
+):
+    annulled(world, titre)
+    request.getfixturevalue("over")
+    page = finances.get(url_of("annul_and_reissue", titre), follow=True)
+    assert "n'y est plus ré-émis. Une campagne complémentaire appellera" in shown(page)
+    page = finances.get(url_of("request_mandat", titre), follow=True)
+    assert "Il ne reste rien à demander" in shown(page)
+
+
+def test_in_an_open_exercice_no_mandat_is_asked_for(finances, titre):
     still_open = finances.get(url_of("request_mandat", titre), follow=True)
     assert "L'exercice 2025 est encore ouvert" in shown(still_open)
 
 
-def test_an_officer_asks_for_a_mandat_and_downloads_it(finances, world, titre, mandat_texts):
+def test_an_officer_asks_for_a_mandat_and_downloads_it(finances, world, titre, over, mandat_texts):
     asked = given(world, amount="40,00", on="02/03/2026")
     page = finances.post(url_of("request_mandat", titre), asked, follow=True)
     assert "La demande d'un mandat de 40,00 € au compte 673 est prête" in shown(page)
@@ -271,8 +382,69 @@ def test_an_officer_asks_for_a_mandat_and_downloads_it(finances, world, titre, m
     assert "Reste à demander : 50,00 €." in shown(finances.get(url_of("request_mandat", titre)))
 
 
+@pytest.fixture
+def asked(world, titre, over, mandat_texts, monkeypatch):
+    """A mandat of 40 € asked for on 02/03/2026, the day it is."""
+    monkeypatch.setattr(mandats, "render_pdf", lambda *args: b"%PDF")
+    return mandats.request_mandat(
+        titre=titre,
+        amount=Decimal("40.00"),
+        reason_code=Titre.Reason.WRONG_AMOUNT,
+        reason="Erreur.",
+        on=dt.date(2026, 3, 2),
+        signatory=world.signatory,
+        actor="essai",
+    )
+
+
+def mandat_page(name, asked):
+    return reverse(f"admin:invoicing_mandatrequest_{name}", args=[asked.pk])
+
+
+def test_an_officer_records_the_mandat_then_the_day_it_was_paid(finances, asked):
+    url = mandat_page("record_mandat", asked)
+    page = finances.post(url, {"mandat": " 1 204 ", "paid_on": ""}, follow=True)
+    assert "Mandat n° 1 204 enregistré." in shown(page)
+    assert 'value="1 204"' in shown(finances.get(url))
+    page = finances.post(url, {"mandat": "1204", "paid_on": "02/03/2026"}, follow=True)
+    asked.refresh_from_db()
+    assert (asked.mandat, asked.paid_on) == ("1204", dt.date(2026, 3, 2))
+    entries = JournalEntry.objects.filter(action="record-mandat").order_by("pk")
+    assert [(entry.actor, entry.data["paid_on"]) for entry in entries] == [
+        ("finances", None),
+        ("finances", "2026-03-02"),
+    ]
+    page = finances.get(url, follow=True)
+    assert "Le mandat n° 1204 est déjà payé, depuis le 02/03/2026." in shown(page)
+    with pytest.raises(IssueRefused, match="déjà payé"):
+        mandats.record_mandat(request=asked, mandat="9", paid_on=None, actor="essai")
+    page = shown(finances.get(reverse("admin:invoicing_titre_change", args=[asked.titre_id])))
+    assert f'href="{mandat_page("change", asked)}"' in page
+    assert "1204" in page
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ({"mandat": " "}, "Ce champ est obligatoire"),
+        ({"mandat": "1", "paid_on": "01/03/2026"}, "a été demandé le 02/03/2026"),
+        ({"mandat": "1", "paid_on": "03/03/2026"}, "est à venir"),
+    ],
+)
+def test_a_wrong_mandat_is_told_on_the_page(finances, asked, typed, message):
+    assert message in shown(finances.post(mandat_page("record_mandat", asked), typed))
+    asked.refresh_from_db()
+    assert (asked.mandat, asked.paid_on) == ("", None)
+
+
+@pytest.mark.parametrize("role", ["gestionnaire", "lecture"])
+def test_only_finances_records_a_mandat(client, asked, role):
+    account(client, role, asked.titre.issuer)
+    assert client.get(mandat_page("record_mandat", asked)).status_code == 403
+
+
 def test_the_requests_of_another_issuer_are_out_of_sight(
-    client, world, titre, mandat_texts, monkeypatch
+    client, world, titre, over, mandat_texts, monkeypatch
 ):
     monkeypatch.setattr(mandats, "render_pdf", lambda *args: b"%PDF")
     request = mandats.request_mandat(

@@ -1,6 +1,7 @@
 """The demonstration: its totals checked by hand from its files, its documents, its prudence."""
 
 import csv
+import datetime as dt
 import io
 import re
 from decimal import Decimal
@@ -13,8 +14,12 @@ from pypdf import PdfReader
 
 from conventions import on_file, states
 from conventions.models import Convention
+from conventions.papers.defaults import AUTHOR as TEXTS_AUTHOR
 from entsvc import documents, journal
-from entsvc.models import OutgoingMail
+from entsvc.models import JournalEntry, OutgoingMail
+from invoicing.bordereaux import State as BordereauState
+from invoicing.bordereaux import state_of
+from invoicing.corrections import why_closed
 from invoicing.demonstration import (
     ACCOUNTS,
     ACTOR,
@@ -28,11 +33,20 @@ from invoicing.demonstration import (
     is_worked_on,
     start_afresh,
 )
-from invoicing.models import Titre
+from invoicing.models import (
+    Bordereau,
+    ClosedExercice,
+    MandatRequest,
+    PendingReceipt,
+    Reminder,
+    Titre,
+)
+from invoicing.payments import standing
 from invoicing.regimes import load_regimes
 from invoicing.roles import ROLES
+from invoicing.statuses import ORDER, Status, with_status
 from invoicing.verification import verify
-from members.models import User
+from members.models import Signatory, User
 from tests.factories import IssuerFactory
 
 pytestmark = pytest.mark.django_db
@@ -78,7 +92,9 @@ def test_the_demonstration_issues_every_regime_and_its_documents(tmp_path):
     assert plain(table["Occitanie", "2020-2021", 11]["total"]) == "550,00 €"
     assert plain(table["Occitanie", "2024-2025", 66]["total"]) == "2 970,00 €"
     files = [path for path in (tmp_path / "titres").rglob("*") if path.suffix in (".pdf", ".xlsx")]
-    assert len(files) == sum(row["documents"] for row in table.values()) == 36 + 5
+    titres, corrections, bordereaux, workbooks = 36 + 1, 2, 6 + 2, 5
+    assert sum(row["documents"] for row in table.values()) == len(files)
+    assert len(files) == titres + corrections + bordereaux + workbooks
     for username in ACCOUNTS:
         assert authenticate(username=username, password=PASSWORD).is_staff
     assert set(ACCOUNTS) - {"admin"} == set(ROLES)
@@ -86,6 +102,7 @@ def test_the_demonstration_issues_every_regime_and_its_documents(tmp_path):
     verdict = verify()
     assert verdict.green, verdict.deviations
     check_signed_here()
+    check_lives()
     check_saubens(text_of(Titre.objects.get(siret="21310533100010")))
     departement = text_of(Titre.objects.get(siret="22800001400016"))
     check_local_mentions(departement[0])
@@ -111,6 +128,30 @@ def check_signed_here():
             assert "SPÉCIMEN de démonstration" in page.extract_text()
     assert not OutgoingMail.objects.exists()
     assert OFFICE in [convention.party.email for convention in rows]
+
+
+def check_lives():
+    """Every page has something true to show: each status, each answer, each way to be paid."""
+    titres = with_status(Titre.objects.filter(kind=Titre.Kind.TITRE))
+    shown = {ORDER[rank] for rank in titres.order_by().values_list("status_rank", flat=True)}
+    assert shown == set(Status) - {Status.SENT}
+    states = {state_of(row) for row in Bordereau.objects.prefetch_related("events")}
+    assert states == {BordereauState.PREPARED, BordereauState.SENT}
+    assert Bordereau.objects.filter(pdf__isnull=True).count() == 0
+    new = Titre.objects.get(replaces__isnull=False)
+    assert (new.replaces.total, new.total, new.debtor) == (135, 90, new.replaces.debtor)
+    found = {titre.reference: standing(titre) for titre in Titre.objects.filter(kind="titre")}
+    assert found["NPDC-2024-000002"].overpaid == 10
+    assert found["OCC-2025-000015"].due == 270
+    assert found["OCC-2025-000019"].paid == 0
+    waiting = PendingReceipt.objects.filter(state=PendingReceipt.State.WAITING)
+    assert {row.suggested and row.suggested.reference for row in waiting} == {None, "OCC-2025-000017"}
+    assert PendingReceipt.objects.exclude(pk__in=waiting.values("pk")).count() == 2
+    assert Reminder.objects.count() == 4
+    closed = ClosedExercice.objects.order_by("issuer__code").values_list("issuer__code", "exercice")
+    assert list(closed) == [("OCC", 2021), ("SOMME", 2021)]
+    assert MandatRequest.objects.count() == 1
+    assert {entry.actor for entry in JournalEntry.objects.all()} <= {ACTOR, TEXTS_AUTHOR}
 
 
 def check_saubens(pages):
@@ -172,6 +213,19 @@ def check_local_mentions(page):
     """Every mention of a titre de recettes is on the first page."""
     text = re.sub(r"\s+", " ", page).replace("’", "'")
     assert {mention for mention in LOCAL_MENTIONS if mention not in text} == set()
+
+
+def test_a_specimen_is_corrected_on_a_day_of_its_exercice_however_late_it_is(world, monkeypatch):
+    """What binds nobody tells its story at its own days; what binds is refused once the year is over."""
+    monkeypatch.setattr("invoicing.numbering.localdate", lambda: dt.date(2026, 3, 1))
+    Signatory.objects.update(is_fictitious=True)
+    world.signatory.refresh_from_db()
+    [titre, *_] = world.issue().titres
+    on = {"within": dt.date(2025, 4, 14), "after": dt.date(2026, 2, 20)}
+    assert why_closed(titre, on["within"]) == ""
+    assert "sont finis" in why_closed(titre, on["after"])
+    titre.payload["document"]["specimen"] = False
+    assert "sont finis" in why_closed(titre, on["within"])
 
 
 def test_the_demonstration_never_replaces_another_database():

@@ -1,18 +1,24 @@
 """A count that changes after a titre was issued on it: the titre stays, staff are told."""
 
+import datetime as dt
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
+from conventions.models import Convention, Enrolment
 from entsvc.importing import run_import
+from invoicing import mandats
 from invoicing.correction_payload import PartOff
 from invoicing.corrections import correct
 from invoicing.drift import Drift, drifts
+from invoicing.list_changes import list_changes
 from invoicing.models import Titre
 from members import counts
 from members.importers.headcounts import IMPORTER
 from members.models import Headcount, School, Usage
 from tests.factories import (
+    DatedTextFactory,
     EnrolmentFactory,
     HeadcountFactory,
     HeadcountSourceFactory,
@@ -25,6 +31,7 @@ from tests.tariffs.bases import spoken
 
 pytestmark = pytest.mark.django_db
 
+LATER = dt.date(2026, 3, 2)
 PER_PUPIL = {"code": "COMPTES", "metric": "pupils", "unit_price": Decimal("6.00")}
 PER_ACTIVE = {"code": "ACTIFS", "metric": "active_pupils", "unit_price": Decimal("6.00")}
 POOL = {
@@ -34,6 +41,12 @@ POOL = {
     "unit_price": None,
     "pool": Decimal("1000.00"),
 }
+
+
+@pytest.fixture(autouse=True)
+def today(monkeypatch):
+    """Within the exercice of the titres, but where `over` says otherwise."""
+    monkeypatch.setattr(timezone, "localdate", lambda *args: dt.date(2025, 12, 1))
 
 
 def issued(*charges, members=1):
@@ -195,7 +208,7 @@ def test_the_queries_do_not_grow_with_the_schools(members, django_assert_num_que
     world = issued(PER_PUPIL, members=members)
     for school in School.objects.order_by("uai"):
         change(school, 103)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(7):
         found = drifts(world.schedule, YEAR)
     assert len(found) == members * (members + 1) // 2
 
@@ -203,9 +216,9 @@ def test_the_queries_do_not_grow_with_the_schools(members, django_assert_num_que
 # --- Mended by a réduction --------------------------------------------------------------------
 
 
-def reduced(world, *amounts, uai=""):
+def reduced(world, *amounts, uai="", titre=None):
     """Take amounts off the lines of a school, or off the charge when no school is named."""
-    titre = Titre.objects.get(kind=Titre.Kind.TITRE)
+    titre = titre or Titre.objects.get(kind=Titre.Kind.TITRE)
     lines = list(titre.lines.filter(uai=uai).order_by("position")) if uai else [None]
     return correct(
         titre=titre,
@@ -259,3 +272,89 @@ def test_all_the_counts_of_a_school_are_weighed_together():
     assert len(drifts(world.schedule, YEAR)) == 2
     reduced(world, "30.00", "60.00", uai=school.uai)
     assert drifts(world.schedule, YEAR) == []
+
+
+# --- Past the exercice, by a mandat -----------------------------------------------------------
+
+
+@pytest.fixture
+def over(monkeypatch):
+    """The exercice 2025 and its additional period are over; what a request draws is of no matter."""
+    monkeypatch.setattr(timezone, "localdate", lambda *args: LATER)
+    monkeypatch.setattr(mandats, "render_pdf", lambda *args: b"%PDF")
+    DatedTextFactory(scope="ETAT", code="compte-exercice-clos", body="673")
+
+
+def asked(world, amount, reference=None):
+    titres = Titre.objects.filter(kind=Titre.Kind.TITRE).order_by("pk")
+    return mandats.request_mandat(
+        titre=titres.get(reference=reference) if reference else titres.get(),
+        amount=Decimal(amount),
+        reason_code=Titre.Reason.WRONG_AMOUNT,
+        reason="Effectif rectifié.",
+        on=LATER,
+        signatory=world.signatory,
+        actor="essai",
+    )
+
+
+def test_past_the_exercice_a_drift_advises_a_mandat_and_no_reduction(over):
+    world = issued(PER_PUPIL)
+    change(School.objects.get(), 95)
+    [drift] = drifts(world.schedule, YEAR)
+    assert drift.closed
+    assert "son exercice est clos" in drift.message
+    assert "un mandat demandé au comptable rendra ce qui est de trop" in drift.message
+    assert "réduction" not in drift.message
+
+
+def test_a_mandat_of_what_the_counts_now_make_ends_the_drifts_of_its_titre(over):
+    world = issued(PER_PUPIL, members=2)
+    two = Titre.objects.get(total=Decimal("1200.00"))
+    first, second = two.lines.order_by("position").values_list("uai", flat=True)
+    other = Titre.objects.get(total=Decimal("600.00")).lines.get().uai
+    for uai, pupils in ((first, 95), (second, 90), (other, 80)):
+        change(School.objects.get(uai=uai), pupils)
+    asked(world, "60.00", two.reference)
+    assert len(drifts(world.schedule, YEAR)) == 3  # not yet all of the 90 € called in excess
+    asked(world, "30.00", two.reference)
+    assert [drift.uai for drift in drifts(world.schedule, YEAR)] == [other]
+    change(School.objects.get(uai=first), 94)  # changed again since: both are told again
+    assert len(drifts(world.schedule, YEAR)) == 3
+
+
+def test_a_mandat_completes_the_reductions_made_before_it(over):
+    world = issued(PER_PUPIL, members=2)
+    two = Titre.objects.get(total=Decimal("1200.00"))
+    first, second = two.lines.order_by("position")
+    for line, pupils in ((first, 95), (second, 90)):
+        change(School.objects.get(uai=line.uai), pupils)
+    reduced(world, "30.00", uai=first.uai, titre=two)
+    asked(world, "60.00", two.reference)
+    assert drifts(world.schedule, YEAR) == []
+
+
+def test_a_mandat_for_a_school_taken_off_ends_its_change_of_list(over):
+    world = issued(PER_PUPIL, members=2)
+    two = Titre.objects.get(total=Decimal("1200.00"))
+    gone, stays = (School.objects.get(uai=line.uai) for line in two.lines.order_by("position"))
+    Enrolment.objects.filter(school=gone).delete()
+    [told] = list_changes(world.schedule, YEAR)
+    assert (told.uai, told.added, told.closed) == (gone.uai, False, True)
+    change(stays, 90)
+    asked(world, "600.00", two.reference)
+    assert len(list_changes(world.schedule, YEAR)) == 1  # 60 € are still called in excess
+    asked(world, "60.00", two.reference)
+    assert list_changes(world.schedule, YEAR) == []
+    assert drifts(world.schedule, YEAR) == []
+
+
+def test_a_school_added_is_told_whatever_mandats_give_back(over):
+    world = issued(PER_PUPIL)
+    change(School.objects.get(), 95)
+    asked(world, "30.00")
+    convention = Convention.objects.get()
+    added = EnrolmentFactory(convention=convention).school
+    HeadcountFactory(school=added, school_year=YEAR, pupils=50)
+    assert drifts(world.schedule, YEAR) == []
+    assert [(c.uai, c.added) for c in list_changes(world.schedule, YEAR)] == [(added.uai, True)]

@@ -1,7 +1,10 @@
 """A count that changes after a titre: told to who changes it by hand, listed on the campaign's page."""
 
+import datetime as dt
+
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from invoicing.models import Campaign, Titre
 from invoicing.roles import create_groups
@@ -14,6 +17,12 @@ from tests.tariffs.bases import spoken
 
 pytestmark = pytest.mark.django_db
 TITLE = "Effectifs changés depuis l'émission"
+
+
+@pytest.fixture(autouse=True)
+def today(monkeypatch):
+    """Within the exercice of the titres."""
+    monkeypatch.setattr(timezone, "localdate", lambda *args: dt.date(2025, 12, 1))
 
 
 def sign_in(client, role, *issuers):
@@ -67,6 +76,29 @@ def test_it_works(client):
     [row] = page.context["drifts"]
     shown = (row.school.uai, row.drift.frozen, row.drift.current, row.titre)
     assert shown == (school.uai, 100, 103, titre)
+
+
+@pytest.mark.parametrize(
+    ("day", "action", "words"),
+    [(dt.date(2025, 12, 1), "reduce", "Réduire"), (dt.date(2026, 3, 2), "request_mandat", "un mandat")],
+)
+def test_the_page_leads_to_what_mends_a_titre(client, monkeypatch, day, action, words):
+    monkeypatch.setattr(timezone, "localdate", lambda *args: day)
+    world = issued(PER_PUPIL)
+    change(School.objects.get(), 95)
+    titre = Titre.objects.get()
+    sign_in(client, "finances", world.issuer)
+    page = spoken(campaign_page(client).content.decode())
+    assert f'href="{reverse(f"admin:invoicing_titre_{action}", args=[titre.pk])}"' in page
+    assert words in page
+
+
+def test_who_corrects_nothing_is_told_without_a_link(client):
+    world = issued(PER_PUPIL)
+    change(School.objects.get(), 95)
+    sign_in(client, "gestionnaire", world.issuer)
+    page = campaign_page(client).content.decode()
+    assert reverse("admin:invoicing_titre_reduce", args=[Titre.objects.get().pk]) not in page
 
 
 def test_a_count_withdrawn_by_hand_is_told_and_shown_as_unknown(client):

@@ -349,6 +349,25 @@ def test_the_exercice_before_is_refused_past_the_days_of_the_issuer(world):
     assert "l'exercice précédent n'est possible que jusqu'au 20/01/2025" in message
 
 
+def test_no_titre_is_back_dated_into_an_exercice_that_is_over(world, monkeypatch):
+    monkeypatch.setattr("invoicing.numbering.localdate", lambda: dt.date(2026, 2, 1))
+    assert "l'exercice 2025 et sa période complémentaire sont finis" in refusal(world)
+    assert "Émettez-le à la date d'aujourd'hui" in refusal(world, exercice=2025)
+    assert world.issue(on=dt.date(2026, 2, 1)).exercice == 2026
+
+
+def test_the_additional_period_still_takes_a_titre_dated_within_its_exercice(world, monkeypatch):
+    monkeypatch.setattr("invoicing.numbering.localdate", lambda: dt.date(2026, 1, 31))
+    assert world.issue().exercice == 2025
+
+
+def test_a_specimen_may_bear_any_exercice(world, monkeypatch):
+    monkeypatch.setattr("invoicing.numbering.localdate", lambda: dt.date(2026, 2, 1))
+    world.signatory.is_fictitious = True
+    world.signatory.save()
+    assert world.issue().exercice == 2025
+
+
 def test_an_issue_dated_before_the_last_one_is_refused(world):
     world.issue()
     world.join(1)

@@ -25,12 +25,14 @@ import json, os, random, signal, sys, threading, time
 import django
 django.setup()
 from django.db import connections
+from invoicing import numbering
 from invoicing.issuing import issue
 from invoicing.models import Run, Titre
 from members.models import Signatory
 from tests.factories import SchoolFactory
 from tests.invoicing.world import ISSUED_ON, a_world
 
+numbering.localdate = lambda: ISSUED_ON  # no exercice is over yet
 SchoolFactory.reset_sequence(6000)  # beyond the schools of the demonstration
 
 def forked(run, signatory):

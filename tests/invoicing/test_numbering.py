@@ -22,6 +22,7 @@ from invoicing.numbering import (
     reference_of,
     take_numbers,
     taken_in,
+    why_over,
 )
 from members.models import Issuer
 from tests.factories import IssuerFactory
@@ -80,6 +81,23 @@ def test_an_exercice_is_that_of_the_date_or_the_one_before(on, asked, complement
         assert exercice == asked
         late = asked == on.year - 1 and on.month == 1 and on.day <= complementary_days
         assert asked == on.year or late
+
+
+@pytest.mark.parametrize(
+    ("on", "today", "over"),
+    [
+        (dt.date(2025, 12, 31), dt.date(2025, 12, 31), ""),
+        (dt.date(2025, 12, 31), dt.date(2026, 1, 20), ""),
+        (dt.date(2026, 1, 20), dt.date(2026, 1, 20), ""),
+        (dt.date(2026, 1, 21), dt.date(2026, 1, 20), "21/01/2026"),
+        (dt.date(2025, 12, 31), dt.date(2026, 1, 21), "21/01/2026"),
+        (dt.date(2025, 3, 3), dt.date(2026, 11, 22), "22/11/2026"),
+    ],
+)
+def test_an_exercice_is_over_by_the_day_typed_and_by_the_day_of_typing(on, today, over, monkeypatch):
+    monkeypatch.setattr("invoicing.numbering.localdate", lambda: today)
+    why = why_over(2025, on, 20)
+    assert why == (f"Le {over}, l'exercice 2025 et sa période complémentaire sont finis" if over else "")
 
 
 # --- Numbers ----------------------------------------------------------------------------------

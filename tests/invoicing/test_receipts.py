@@ -87,6 +87,19 @@ def test_a_workbook_is_read_as_well(titres, tmp_path):
     assert paid(titres[2]) == Decimal("45.50")
 
 
+@pytest.mark.parametrize(
+    ("amount", "kept"), [(45.00000000000001, True), (44.99999999999999, True), (45.001, False)]
+)
+def test_a_sum_computed_by_a_spreadsheet_is_read_to_the_cent(titres, tmp_path, amount, kept):
+    workbook = Workbook()
+    workbook.active.append(["Date", "Montant", "Référence", "Titre"])
+    workbook.active.append([dt.datetime(2025, 4, 1), amount, "VIR-1", titres[0].reference])
+    workbook.save(path := tmp_path / "encaissements.xlsx")
+    report = run_import(IMPORTER, path, dry_run=False, actor="essai")
+    assert counts(report) == ((1, 0, 0, 0) if kept else (0, 0, 0, 1))
+    assert paid(titres[0]) == (45 if kept else 0)
+
+
 def test_a_line_that_names_two_titres_waits_and_its_reversal_is_refused(titres, bring):
     small, middle, _ = titres
     rf = payment_reference(middle.reference)
@@ -400,6 +413,32 @@ def test_only_finances_decides(client, world, titres, bring, role, status):
     assert client.get(reverse("admin:invoicing_pendingreceipt_changelist")).status_code == 200
 
 
+def test_the_list_opens_on_what_is_still_to_attribute(client, world, titres, bring):
+    bring(line(reference="VIR-1"), line(reference="VIR-2"), line(reference="VIR-3"))
+    dismiss(pending=PendingReceipt.objects.get(reference="VIR-2"), reason="autre", actor="essai")
+    pending = PendingReceipt.objects.get(reference="VIR-3")
+    attribute(pending=pending, titre=titres[0], actor="essai")
+    account(client, "finances", world.issuer)
+    page = reverse("admin:invoicing_pendingreceipt_changelist")
+
+    def shown(**asked):
+        rows = client.get(page, asked).context["cl"].result_list
+        return [row.reference for row in rows.order_by("reference")]
+
+    assert shown() == ["VIR-1"]
+    assert shown(decision="ecarte") == ["VIR-2"]
+    assert shown(decision="toutes") == ["VIR-1", "VIR-2", "VIR-3"]
+    assert client.get(page, {"decision": "n'importe"}).status_code == 302
+
+
+def test_the_page_of_the_import_offers_the_issuers_of_the_account(client, world):
+    IssuerFactory(code="AUTRE")
+    account(client, "finances", world.issuer)
+    page = client.get(reverse("admin:entsvc_importrecord_try", args=["encaissements"]))
+    offered = page.context["form"].fields["option_issuer"].choices
+    assert offered == [("", "—"), (world.issuer.code, world.issuer.name)]
+
+
 def test_an_officer_confirms_a_suggestion_once(client, world, titres, bring):
     pending = pending_of(bring, siret=titres[0].siret)
     account(client, "finances", world.issuer)
@@ -409,6 +448,15 @@ def test_an_officer_confirms_a_suggestion_once(client, world, titres, bring):
     again = client.post(url("attribute_it", pending), {"titre": titres[1].reference})
     assert "déjà attribué" in again.content.decode()
     assert [paid(titre) for titre in titres] == [45, 0, 0]
+
+
+def test_a_receipt_once_decided_offers_no_decision(client, world, titres, bring):
+    pending = pending_of(bring)
+    account(client, "finances", world.issuer)
+    page = reverse("admin:invoicing_pendingreceipt_change", args=[pending.pk])
+    assert url("attribute_it", pending) in client.get(page).text
+    dismiss(pending=pending, reason="autre", actor="essai")
+    assert url("attribute_it", pending) not in client.get(page).text
 
 
 def test_an_officer_chooses_another_titre_by_any_of_its_names(client, world, titres, bring):

@@ -9,7 +9,7 @@ from conventions.importing import IMPORTER as CONVENTIONS
 from conventions.models import Conditions
 from entsvc.importing import run_import
 from entsvc.templatetags.french import by_charge
-from invoicing.calculation import SupplementaryRefused, compute_run, recompute
+from invoicing.calculation import CampaignRefused, compute_run, recompute
 from invoicing.issuing import issue
 from invoicing.models import Acceptance, CallRules, DecidedDeduction, Exclusion, YearPool
 from invoicing.payload import printed_line
@@ -43,9 +43,9 @@ IMPORTERS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def regimes():
-    load_regimes(actor="test")
+@pytest.fixture(scope="module", autouse=True)
+def regimes(kept):
+    return kept(lambda: load_regimes(actor="test"))
 
 
 @pytest.fixture
@@ -329,7 +329,7 @@ def test_a_decision_that_changes_nothing_is_told(bring):
 
 def test_a_supplementary_campaign_does_not_bill_everyone_again():
     schedule = Schedule.objects.get(code="NPDC-ENT")
-    with pytest.raises(SupplementaryRefused):
+    with pytest.raises(CampaignRefused):
         compute_run(schedule=schedule, year=2023, actor="test", rank=2)
 
 

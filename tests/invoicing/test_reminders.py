@@ -10,6 +10,7 @@ from django.urls import reverse
 from entsvc import documents
 from entsvc.models import JournalEntry
 from invoicing.accountant_numbers import write_number
+from invoicing.bordereaux import send, sign
 from invoicing.corrections import correct
 from invoicing.models import NumberingPolicy, Reminder, ReminderStep, Series, Titre, TitreEvent
 from invoicing.payments import record_payment
@@ -34,7 +35,16 @@ def day(number):
 
 @pytest.fixture
 def titres(world):
-    """Titres of 45, 90 and 135 €, of an issuer with the reminders shipped."""
+    """Titres of 45, 90 and 135 €, sent to the accountant, of an issuer with the reminders shipped."""
+    titres = unsent(world)
+    bordereau = titres[0].bordereau
+    sign(bordereau=bordereau, signatory=world.signatory, on=ISSUED_ON, actor="essai")
+    send(bordereau=bordereau, on=ISSUED_ON, actor="essai")
+    return titres
+
+
+def unsent(world):
+    """Issue titres of 45, 90 and 135 €, whose bordereau goes nowhere."""
     load_regimes(actor="essai")
     return sorted(world.issue().titres, key=lambda titre: titre.total)
 
@@ -164,6 +174,38 @@ def test_some_are_written_and_the_others_stay_due(world, titres, no_pdf):
     assert len(write(world, 15, only={titres[0].pk}).reminders) == 1
     assert len(write(world, 15, most=1).reminders) == 1
     assert len(due_reminders(world.issuer, day(15))) == 1
+
+
+def test_a_titre_never_sent_is_reminded_only_if_it_is_asked_for(world, no_pdf):
+    titres = unsent(world)
+    warnings = [row.warning for row in due_reminders(world.issuer, day(15))]
+    assert all("jamais envoyé au comptable" in warning for warning in warnings)
+    assert len(warnings) == 3
+    assert write(world, 15).reminders == []
+    asked = write(world, 15, only={titres[0].pk})
+    assert [reminder.titre_id for reminder in asked.reminders] == [titres[0].pk]
+
+
+def test_what_the_accountant_answered_or_received_was_sent(world):
+    """Nobody may have recorded that the bordereau went: what came back says it."""
+    titres = unsent(world)
+    pay(titres[1], "10.00")
+    taken = {"kind": TitreEvent.Kind.TAKEN, "on": day(3), "recorded_by": "essai"}
+    TitreEvent.objects.create(titre=titres[2], **taken)
+    warned = {row.titre.key for row in due_reminders(world.issuer, day(15)) if row.warning}
+    assert warned == {titres[0].pk}
+
+
+def test_the_page_leaves_out_and_says_why_what_was_never_sent(client, world, no_pdf):
+    titres = unsent(world)
+    account(client, "finances", world.issuer)
+    url = f"{reverse('collection:reminders')}?emetteur={world.issuer.code}"
+    page = client.get(url).text
+    assert page.count("jamais envoyé au comptable : le débiteur") == 3
+    assert "3 titres ne sont pas cochés" in page.replace("\u00a0", " ").replace("\u202f", " ")
+    assert f'value="{titres[0].pk}" aria-label' in page
+    client.post(url, {"titre": [str(titres[0].pk)]})
+    assert Reminder.objects.get().titre_id == titres[0].pk
 
 
 def test_a_payment_recorded_meanwhile_stops_the_letter(world, titres, monkeypatch):

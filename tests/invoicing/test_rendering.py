@@ -107,7 +107,8 @@ def test_a_failure_while_storing_leaves_the_titre_to_do_again(
             list(render_missing(Titre.objects.all()))
     assert without_document(Titre.objects.all()).count() == 3
     assert len(list(render_missing(Titre.objects.all()))) == 3
-    assert len([path for path in media.rglob("*") if path.is_file()]) == 3
+    # Those of three titres and of their bordereau.
+    assert len([path for path in media.rglob("*") if path.is_file()]) == 4
 
 
 @pytest.mark.parametrize("same_bytes", [True, False])

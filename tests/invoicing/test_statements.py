@@ -23,9 +23,9 @@ from invoicing.statements import (
     withdraw_visa,
 )
 from invoicing.subsidies import DeductionRefused, deduct, standing_in_words
-from members.models import Issuer
-from tariffs.models import Schedule
-from tests.factories import MemberFactory
+from members.models import Issuer, User
+from tariffs.models import Adoption, Charge, Schedule, Version
+from tests.factories import ActFactory, AdoptionFactory, MemberFactory
 from tests.invoicing.test_admin import account
 
 pytestmark = pytest.mark.django_db
@@ -33,9 +33,13 @@ D = Decimal
 YEAR = 2020
 
 
+@pytest.fixture(scope="module")
+def regimes(kept):
+    return kept(lambda: load_regimes(actor="essai"))
+
+
 @pytest.fixture
-def schedule():
-    load_regimes(actor="essai")
+def schedule(regimes, db):
     return Schedule.objects.get(code="SOMME-1D")
 
 
@@ -192,6 +196,13 @@ def test_the_database_refuses_to_change_a_closed_statement(example_b, sql):
         "UPDATE invoicing_subsidy SET received = 1",
         "UPDATE invoicing_subsidy SET statement_id = NULL",
         "DELETE FROM invoicing_subsidy",
+        "UPDATE invoicing_coststatement SET ends_on = '2022-08-31'",
+        "UPDATE invoicing_coststatement SET starts_on = '2020-01-01'",
+        "UPDATE invoicing_coststatement SET degree = '2D'",
+        "UPDATE invoicing_coststatement SET charge = 'AUTRE'",
+        "UPDATE invoicing_coststatement SET school_year = 2021",
+        "UPDATE invoicing_coststatement SET degree = '2D', visa_by = '', visa_at = NULL",
+        "DELETE FROM invoicing_coststatement",
     ],
 )
 def test_the_database_refuses_to_change_what_was_visaed(example_b, sql):
@@ -200,6 +211,13 @@ def test_the_database_refuses_to_change_what_was_visaed(example_b, sql):
     with refused, transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql)
     assert close(statement=example_b, actor="fin").pool == D("6500.00")
+
+
+def test_a_statement_opened_again_changes_in_the_database_too(example_b):
+    give_visa(statement=example_b, actor="gest")
+    withdraw_visa(statement=example_b, reason="période à corriger", actor="gest")
+    CostStatement.objects.filter(pk=example_b.pk).update(ends_on=dt.date(2021, 12, 31))
+    assert closed(example_b).ends_on == dt.date(2021, 12, 31)
 
 
 def test_nothing_is_added_to_a_visaed_statement_until_it_is_opened_again(example_b):
@@ -286,6 +304,62 @@ def test_the_journey_of_a_statement_in_the_pages(client, example_b):
     assert (example_b.visa_by, example_b.closed_by) == ("gestionnaire", "finances")
     pdf = client.get(reverse("admin:invoicing_coststatement_pdf", args=[example_b.pk]))
     assert pdf.content.startswith(b"%PDF-")
+
+
+def spoken(response):
+    return response.text.replace("\u202f", " ").replace("\u00a0", " ")
+
+
+def test_the_pages_say_the_charge_in_words_and_amounts_in_euros(client, example_b):
+    client.force_login(account("gestionnaire", issuers=[example_b.schedule.issuer]))
+    give_visa(statement=example_b, actor="gest")
+    page = spoken(client.get(reverse("admin:invoicing_coststatement_change", args=[example_b.pk])))
+    for amount in ("6 000,00 €", "4 000,00 €", "2 500,00 €"):
+        assert amount in page
+    label = Charge.objects.filter(code="COMMUN").values_list("label", flat=True).first()
+    adopt(example_b.schedule)
+    for name in ("coststatement", "subsidy"):
+        listed = spoken(client.get(reverse(f"admin:invoicing_{name}_changelist")))
+        assert label in listed
+        assert "COMMUN" not in listed
+    subsidy = reverse("admin:invoicing_subsidy_change", args=[example_b.subsidies.get().pk])
+    assert "1 000,00 €" in spoken(client.get(subsidy))
+
+
+def test_a_statement_takes_its_charge_from_those_that_share_a_pool(client, schedule):
+    client.force_login(account("gestionnaire", issuers=[schedule.issuer]))
+    page = client.get(reverse("admin:invoicing_coststatement_add"))
+    field = page.context["adminform"].form.fields["charge"]
+    assert [code for code, _ in field.choices] == ["", "COMMUN", "LABOMEP"]
+
+
+@pytest.mark.parametrize(
+    ("state", "offered"),
+    [
+        ("prepare", {"import_expenses", "visa", "pdf"}),
+        ("vise", {"reopen", "close_it", "pdf"}),
+        ("clos", {"pdf"}),
+    ],
+)
+def test_a_statement_offers_the_steps_of_its_state(client, example_b, state, offered):
+    if state != "prepare":
+        give_visa(statement=example_b, actor="gest")
+    if state == "clos":
+        close(statement=example_b, actor="fin")
+    client.force_login(User.objects.create(username="x", is_staff=True, is_superuser=True))
+    page = client.get(reverse("admin:invoicing_coststatement_change", args=[example_b.pk])).text
+    steps = {"import_expenses", "visa", "reopen", "close_it", "pdf"}
+    urls = {
+        name: reverse(f"admin:invoicing_coststatement_{name}", args=[example_b.pk]) for name in steps
+    }
+    assert {name for name, url in urls.items() if url in page} == offered
+
+
+def adopt(schedule):
+    """Adopt the version shipped for the year, unless the project ships the adoption."""
+    if not Adoption.objects.filter(schedule=schedule, school_year=YEAR).exists():
+        version = Version.objects.filter(schedule=schedule).order_by("pk").first()
+        AdoptionFactory(version=version, act=ActFactory(issuer=schedule.issuer), school_year=YEAR)
 
 
 def test_a_subsidy_is_deducted_from_its_page(client, schedule):

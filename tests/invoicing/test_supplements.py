@@ -1,14 +1,18 @@
 """A supplementary campaign: the difference with what is issued; what is too much is a réduction."""
 
+import datetime as dt
 from decimal import Decimal
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.urls import reverse
+from django.utils import timezone
 
+from conventions.basis import Basis
 from conventions.models import Convention, Enrolment
-from invoicing.calculation import SupplementaryRefused, compute_run, open_supplement
+from invoicing import supplements
+from invoicing.calculation import CampaignRefused, compute_run, open_supplement
 from invoicing.correction_payload import PartOff
 from invoicing.corrections import correct
 from invoicing.issuing import issue
@@ -32,6 +36,12 @@ PER_PUPIL = {
     "unit_label": "élève",
     "unit_plural": "élèves",
 }
+
+
+@pytest.fixture(autouse=True)
+def today(monkeypatch):
+    """Within the exercice of the titres."""
+    monkeypatch.setattr(timezone, "localdate", lambda *args: dt.date(2025, 12, 1))
 
 
 def supplement(world, reason="école oubliée"):
@@ -216,6 +226,42 @@ def test_who_owes_nothing_any_more_is_named_with_the_titre_to_annul(world):
     assert run.calls.get().total == 0
 
 
+def test_past_the_exercice_a_mandat_is_advised_in_place_of_what_is_no_longer_possible():
+    """`closed` is told with what is issued (see `claims`); no titre is frozen as closed elsewhere."""
+    row = {
+        "charge": "ECOLE", "charge_label": "Part fixe", "agreement": "C1", "uai": "0310001A",
+        "school": "École", "commune": "", "unit": "école", "amount": "90.00", "titre": "TST-2025-000001",
+    }  # fmt: skip
+    before = {
+        "siret": "1", "name": "Commune", "due": {"TST-2025-000001": "90.00"}, "rows": [row], "off": [],
+        "settled": [], "closed": ["TST-2025-000001"],
+    }  # fmt: skip
+    basis = Basis(YEAR, {"issued": [before]}, (), ())
+    [result] = supplements.differences(basis, [])
+    [told_of] = [a.message for a in result.anomalies if a.code == "to_reduce"]
+    assert spoken(told_of) == (
+        "À réduire : 90,00 € à rendre sur le titre TST-2025-000001, dont l'exercice est clos, par « "
+        "Demander un mandat ». Appelé en trop : 0310001A, Part fixe 90,00 €."
+    )
+
+
+def test_a_supplement_advises_a_mandat_for_a_titre_past_its_exercice(world, client, monkeypatch):
+    world.issue()
+    third = world.members[2]
+    Enrolment.objects.filter(convention__debtor=third).latest("pk").delete()
+    monkeypatch.setattr(timezone, "localdate", lambda *args: dt.date(2026, 3, 2))
+    run = supplement(world, "école retirée")
+    [message] = told(run, "to_reduce")
+    assert "dont l'exercice est clos, par « Demander un mandat »" in message
+    assert "« Réduire »" not in message
+    assert list(differences(run)) == []
+    create_groups()
+    client.force_login(account("finances", issuers=[world.issuer]))
+    call = run.calls.get(debtor=third)
+    page = client.get(reverse("admin:invoicing_call_change", args=[call.pk])).text
+    assert "</a> (mandat à demander)" in page
+
+
 def test_a_late_subsidy_is_a_reduction_and_nothing_more_once_made(world):
     world.issue()
     third = world.members[2]
@@ -335,7 +381,7 @@ def test_a_supplement_opens_after_the_principal_one_with_its_reason(
 ):
     if issued:
         world.issue()
-    with pytest.raises(SupplementaryRefused, match=message):
+    with pytest.raises(CampaignRefused, match=message):
         compute_run(schedule=world.schedule, year=YEAR, rank=rank, reason=reason, actor="essai")
     assert not Campaign.objects.filter(rank__gt=1).exists()
 

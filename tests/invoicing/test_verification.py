@@ -153,7 +153,7 @@ def test_a_sound_ledger_is_green_and_counted(ledger):
         "bordereau-correction": (1, 1, 1, Decimal("10.00")),
     }
     assert figures.net == figures.net_of_bordereaux == Decimal("440.00")
-    assert verdict.documents == 6
+    assert verdict.documents == 8
     assert verdict.head == chain.head()
 
 
