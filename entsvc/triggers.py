@@ -5,7 +5,8 @@ even by raw SQL. `sealed_by` names a foreign key: once the parent row exists no 
 children are inserted first and the parent seals them (the foreign keys are deferred until commit).
 `sum_within` names a foreign key to the same table and a column: the rows that point at one, summed,
 never exceed its own. A model marked with `@frozen_when` refuses every write on the rows for which an
-SQL condition holds, but for some columns; it may be marked several times.
+SQL condition holds, but for some columns, and TRUNCATE while there is one; it may be marked several
+times.
 
 SQLite loses triggers when a later migration remakes a table, and a trigger that reads another table
 can make that migration crash: they are dropped before migrating and installed again after.
@@ -77,7 +78,7 @@ def frozen_when(
     reachable: bool = False,
     follow_up: tuple[str, ...] = (),
 ) -> Callable[[type[models.Model]], type[models.Model]]:
-    """Refuse INSERT, UPDATE and DELETE of the rows for which an SQL condition holds.
+    """Refuse INSERT, UPDATE, DELETE, TRUNCATE and REPLACE of the rows for which an SQL condition holds.
 
     The condition names the row's columns as `ROW.column`, and is plain SQL for both databases; the
     message is in French without accents nor quotes, for the client of whoever tries. With `reachable`,
@@ -101,12 +102,11 @@ def missing(connection: BaseDatabaseWrapper) -> list[str]:
     installed = _installed(connection)
     expected = {name: sql for model in _guarded() for name, sql in _statements(connection, model)}
     if connection.vendor == "postgresql":
-        # PostgreSQL words a trigger its own way, but for the function and arguments that end it.
-        wrong = [n for n, sql in expected.items() if not installed.get(n, "").endswith(_called(sql))]
         bodies = _pg_function_bodies(connection)
         sources = [_PG_FUNCTIONS, *(_pg_frozen_function(model) for model in FROZEN)]
         functions = dict(_PG_BODY.findall("".join(sources)))
-        return sorted(wrong + [n for n, body in functions.items() if bodies.get(n) != body])
+        installed |= bodies
+        expected |= functions
     return sorted(name for name, sql in expected.items() if installed.get(name) != sql)
 
 
@@ -169,7 +169,8 @@ def _guarded() -> set[type[models.Model]]:
 def _installed(connection: BaseDatabaseWrapper) -> dict[str, str]:
     sql = {
         "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'",
-        "postgresql": "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger "
+        # PostgreSQL words a trigger its own way, which `_statements` follows: "pretty", without schema.
+        "postgresql": "SELECT tgname, pg_get_triggerdef(oid, true) FROM pg_trigger "
         "WHERE NOT tgisinternal AND tgenabled = 'O'",
     }[connection.vendor]
     with connection.cursor() as cursor:
@@ -181,10 +182,6 @@ def _pg_function_bodies(connection: BaseDatabaseWrapper) -> dict[str, str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace")
         return dict(cursor.fetchall())
-
-
-def _called(sql: str) -> str:
-    return sql[sql.index("EXECUTE FUNCTION") :]
 
 
 def _drop_sql(connection: BaseDatabaseWrapper, name: str, table: str) -> str:
@@ -205,16 +202,20 @@ def _frozen_statements(
 ) -> Iterator[tuple[str, str]]:
     table = model._meta.db_table
     if connection.vendor == "postgresql":
-        name = f"{table}_frozen"
-        yield (
-            name,
-            f"CREATE TRIGGER {name} BEFORE INSERT OR UPDATE OR DELETE ON {table} "
-            f"FOR EACH ROW EXECUTE FUNCTION {table}_refuse_when_frozen()",
-        )
+        for name, event, scope in (
+            (f"{table}_frozen", "INSERT OR DELETE OR UPDATE", "ROW"),
+            (f"{table}_frozen_truncate", "TRUNCATE", "STATEMENT"),
+        ):
+            yield (
+                name,
+                f"CREATE TRIGGER {name} BEFORE {event} ON {table} "
+                f"FOR EACH {scope} EXECUTE FUNCTION {table}_refuse_when_frozen()",
+            )
         return
+    same = _same_key(connection, model)
     for rank, freeze in enumerate(FROZEN[model]):
-        for event, when in _sqlite_frozen(model, freeze).items():
-            name = f"{table}_frozen_{event.lower()}" + (f"_{rank}" if rank else "")
+        for what, event, when in _sqlite_frozen(model, freeze, same):
+            name = f"{table}_frozen_{what}" + (f"_{rank}" if rank else "")
             yield (
                 name,
                 f"CREATE TRIGGER {name} BEFORE {event} ON {table} WHEN {when} "
@@ -222,37 +223,51 @@ def _frozen_statements(
             )
 
 
-def _sqlite_frozen(model: type[models.Model], freeze: Freeze) -> dict[str, str]:
-    """Return when each event is refused on a frozen row."""
-    old, new = _sides(freeze)
+def _sqlite_frozen(
+    model: type[models.Model], freeze: Freeze, same: str
+) -> Iterator[tuple[str, str, str]]:
+    """Yield what happens to a frozen row, the event that does it, and when it is refused."""
+    old, new, held = _sides(freeze)
     update = old
     if freeze.follow_up:
         changed = " OR ".join(f'OLD."{c}" IS NOT NEW."{c}"' for c in _frozen_columns(model, freeze))
         update = f"({old}) AND ({changed})"
-    if freeze.reachable:
-        return {"UPDATE": update, "DELETE": old}
-    return {"INSERT": new, "UPDATE": f"{update} OR {new}", "DELETE": old}
+    if not freeze.reachable:
+        yield "insert", "INSERT", new
+        update = f"{update} OR {new}"
+    yield "update", "UPDATE", update
+    yield "delete", "DELETE", old
+    # OR REPLACE removes the row that holds the key, and fires no DELETE trigger on a foreign connection.
+    taken = f"SELECT 1 FROM {model._meta.db_table} held WHERE ({same}) AND ({held})"
+    yield "replace", "INSERT", f"EXISTS ({taken})"
+    yield "replacing", "UPDATE", f"EXISTS ({taken} AND held.rowid <> OLD.rowid)"
 
 
 def _pg_frozen_function(model: type[models.Model]) -> str:
     """Return the function of a frozen table: a PostgreSQL trigger's WHEN takes no subquery."""
     table = model._meta.db_table
-    checks: dict[str, list[str]] = {"DELETE": [], "UPDATE": [], "NEW": []}
+    checks: dict[str, list[str]] = {"TRUNCATE": [], "DELETE": [], "UPDATE": [], "NEW": []}
     for freeze in FROZEN[model]:
         message = f"{table} : {freeze.message}"
         refuse = f"RAISE EXCEPTION '{message}' USING ERRCODE = 'integrity_constraint_violation';"
-        old, new = _sides(freeze)
+        old, new, held = _sides(freeze)
         columns = _frozen_columns(model, freeze) if freeze.follow_up else []
         changed = " OR ".join(f'OLD."{column}" IS DISTINCT FROM NEW."{column}"' for column in columns)
         update = f"({old}) AND ({changed})" if changed else old
+        one = f"EXISTS (SELECT 1 FROM {table} held WHERE {held})"
+        checks["TRUNCATE"].append(f"IF {one} THEN {refuse} END IF;")
         checks["DELETE"].append(f"IF {old} THEN {refuse} END IF;")
         checks["UPDATE"].append(f"IF {update} THEN {refuse} END IF;")
         if not freeze.reachable:
             checks["NEW"].append(f"IF {new} THEN {refuse} END IF;")
-    deleted, updated, arrived = ("\n        ".join(lines) for lines in checks.values())
+    truncated, deleted, updated, arrived = ("\n        ".join(lines) for lines in checks.values())
     return f"""
 CREATE OR REPLACE FUNCTION {table}_refuse_when_frozen() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        {truncated}
+        RETURN NULL;
+    END IF;
     IF TG_OP = 'DELETE' THEN
         {deleted}
         RETURN OLD;
@@ -265,9 +280,10 @@ BEGIN
 END $$;"""
 
 
-def _sides(freeze: Freeze) -> tuple[str, str]:
-    """Return the condition of a row as it was, and as it would be."""
-    return freeze.condition.replace("ROW.", "OLD."), freeze.condition.replace("ROW.", "NEW.")
+def _sides(freeze: Freeze) -> tuple[str, str, str]:
+    """Return the condition of a row as it was, as it would be, and of a stored one named `held`."""
+    old, new, held = (freeze.condition.replace("ROW.", f"{row}.") for row in ("OLD", "NEW", "held"))
+    return old, new, held
 
 
 def _frozen_columns(model: type[models.Model], freeze: Freeze) -> list[str]:
@@ -280,10 +296,13 @@ def _columns(model: type[models.Model], names: tuple[str, ...]) -> list[str]:
 
 
 def _same_key(connection: BaseDatabaseWrapper, model: type[models.Model]) -> str:
-    """Return the SQL that tells whether a stored row holds a unique key of NEW."""
+    """Return the SQL that tells whether a stored row holds a unique key of NEW, on SQLite.
+
+    `rowid` is the key SQLite itself gives a row, when its own is not an integer; -1 until it is given.
+    """
     fields = [[f.column] for f in model._meta.local_concrete_fields if f.unique]
     totals = [_columns(model, c.fields) for c in model._meta.total_unique_constraints]
-    keys = [_equal_to_new(columns) for columns in fields + totals]
+    keys = ["rowid = NEW.rowid", *(_equal_to_new(columns) for columns in fields + totals)]
     partial = [c for c in _unique_constraints(model) if c.condition is not None]
     if partial:
         columns = ", ".join(f'NEW."{f.column}" AS "{f.column}"' for f in model._meta.local_fields)
@@ -323,7 +342,8 @@ def _sqlite_statements(
     table = model._meta.db_table
     free = _columns(model, rule.follow_up)
     frozen = [f.column for f in model._meta.local_concrete_fields if f.column not in free]
-    changed = " OR ".join(f'OLD."{column}" IS NOT NEW."{column}"' for column in frozen)
+    # A row may not take the `rowid` of another either, in its place.
+    changed = " OR ".join(f'OLD."{column}" IS NOT NEW."{column}"' for column in ["rowid", *frozen])
     refuse = f"BEGIN SELECT RAISE(ABORT, '{table} : {_REFUSED}'); END"
     yield (
         f"{table}_no_update",

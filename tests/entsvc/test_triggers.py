@@ -21,6 +21,8 @@ from invoicing.models import (
     ClosedExercice,
     MandatRequest,
     Payment,
+    Quote,
+    QuoteEvent,
     Reminder,
     Run,
     Titre,
@@ -28,7 +30,7 @@ from invoicing.models import (
     TitreEvent,
     TitreLine,
 )
-from invoicing.rendering import render_missing
+from invoicing.rendering import keep
 from members.models import Headcount, Usage
 from tests.entsvc.statements import execute
 from tests.factories import (
@@ -59,6 +61,7 @@ PROTECTED = [
     Paper,
     PaperText,
     Payment,
+    QuoteEvent,
     Reminder,
     Run,
     StoredDocument,
@@ -71,6 +74,7 @@ PROTECTED = [
 ]
 FOLLOW_UP = {
     Headcount: ("superseded_at",),
+    MandatRequest: ("mandat", "paid_on"),
     Titre: ("external_reference",),
     Usage: ("superseded_at",),
 }
@@ -90,6 +94,7 @@ FREE_TEXT = {
     Paper: "name",
     PaperText: "title",
     Payment: "reference",
+    QuoteEvent: "comment",
     Reminder: "written_by",
     Run: "computed_by",
     StoredDocument: "content_type",
@@ -110,17 +115,25 @@ on_sqlite = pytest.mark.skipif(
 )
 
 
-@pytest.fixture
-def world(db, monkeypatch):
+@pytest.fixture(scope="module")
+def one_of_each(kept):
     """Titres issued and stored, with a row in each protected table."""
-    monkeypatch.setattr(
-        "invoicing.rendering.render_pdf",
-        lambda _, context: f"%PDF {context['document']['number']}".encode(),
-    )
+    return kept(write_one_of_each)
+
+
+@pytest.fixture
+def world(one_of_each, db):
+    yield one_of_each
+    if connection.vendor == "sqlite":
+        execute("PRAGMA recursive_triggers=ON")  # which no transaction takes back
+
+
+def write_one_of_each():
     world = a_world(members=2)
     world.join(0)
     titres = world.issue().titres
-    assert len(list(render_missing(Titre.objects.filter(pk__in=[t.pk for t in titres])))) == 2
+    for titre in titres:
+        keep(titre, f"%PDF {titre.number}".encode(), TitreDocument.Role.PDF)
     HeadcountFactory()
     UsageFactory()
     ConditionsNoticeFactory()
@@ -169,6 +182,10 @@ def follow_up(titre, other, document):
     ClosedExercice.objects.create(
         issuer=titre.issuer, budget="00", exercice=2019, closed_by="essai", report={}
     )
+    quote = Quote.objects.create(
+        schedule=titre.campaign.schedule, debtor=titre.debtor, subject="essai", valid_until=day
+    )
+    QuoteEvent.objects.create(quote=quote, kind="accepte", on=day, recorded_by="essai")
 
 
 def content(model):

@@ -149,7 +149,7 @@ def test_a_later_migration_leaves_the_triggers_in_place(scratch):
 
     last = write_later_migration(scratch, fails=False)
     for target in ([], ["invoicing", last], []):
-        migrated = scratch.manage("migrate", *target)
+        migrated = scratch.migrate(*target)
         assert migrated.returncode == 0, migrated.stderr
         assert "9999_later" in migrated.stdout
         assert_protected(scratch)
@@ -172,14 +172,14 @@ def test_going_back_to_older_tables_leaves_no_trigger_that_reads_what_they_lack(
     there = scratch.rows(sql)
     assert there
     for target, expected in ((["members", "0001"], []), ([], there)):
-        migrated = scratch.manage("migrate", *target)
+        migrated = scratch.migrate(*target)
         assert migrated.returncode == 0, migrated.stderr
         assert sorted(scratch.rows(sql)) == sorted(expected)
 
 
 def test_after_a_migration_that_failed_nothing_is_issued_unprotected(scratch):
     write_later_migration(scratch, fails=True)
-    broken = scratch.manage("migrate")
+    broken = scratch.migrate()
     assert broken.returncode == 1
     assert "migration en panne" in broken.stderr
     issued = scratch.manage(*scratch.issue(3, "2021-03-01"))
