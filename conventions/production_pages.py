@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from conventions import archive, productions, scoped_pages
 from conventions.models import PaperKind, Production
 from conventions.readiness import Scope
+from entsvc import journal
 from entsvc.french import plural
 from members.access import visible
 
@@ -100,6 +101,12 @@ def download(request: HttpRequest, pk: UUID) -> HttpResponse:
     production = _production(request, pk)
     if not production.items.filter(document__isnull=False).exists():
         raise Http404("Aucun document n'est encore produit.")
+    journal.record(
+        actor=request.user.get_username(),
+        action="download",
+        target=production,
+        summary=f"Téléchargé : {archive.name_of(production)}",
+    )
     answer = StreamingHttpResponse(archive.stream(production), content_type="application/zip")
     answer["Content-Disposition"] = f'attachment; filename="{archive.name_of(production)}"'
     answer["X-Content-Type-Options"] = "nosniff"

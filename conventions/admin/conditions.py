@@ -137,7 +137,7 @@ class ConditionsAdmin(ConfirmedAction, ScopedAdmin):
         if not conditions.document:
             raise Http404("Ces conditions n'ont pas de document.")
         try:
-            return downloads.attachment(conditions.document, f"conditions-{conditions.pk}.pdf")
+            return downloads.attachment(request, conditions.document, f"conditions-{conditions.pk}.pdf")
         except documents.CorruptDocument as error:
             messages.error(request, str(error))
             return redirect("admin:conventions_conditions_change", pk)

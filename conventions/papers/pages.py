@@ -52,7 +52,7 @@ def paper_file(request: HttpRequest, pk: str) -> HttpResponse:
     papers = visible(Paper.objects.select_related("document"), request.user)
     paper = get_object_or_404(papers, pk=pk)
     try:
-        return attachment(paper.document, paper.name)
+        return attachment(request, paper.document, paper.name)
     except CorruptDocument as error:
         messages.error(request, str(error))
         return redirect("admin:conventions_convention_change", paper.convention_id)

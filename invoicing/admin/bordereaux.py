@@ -111,7 +111,7 @@ class BordereauAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
         if bordereau.kind == Bordereau.Kind.CORRECTIONS:
             name = name.replace("bordereau-", "bordereau-corrections-")
         try:
-            return attachment(document_of(bordereau), name)
+            return attachment(request, document_of(bordereau), name)
         except documents.CorruptDocument as error:
             messages.error(request, str(error))
             return redirect("admin:invoicing_bordereau_change", object_id)

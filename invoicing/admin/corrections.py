@@ -329,7 +329,7 @@ class MandatRequestAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
             raise PermissionDenied
         asked = self.visible_or_404(request, object_id)
         try:
-            return attachment(asked.document, f"mandat-{asked.titre.reference}.pdf")
+            return attachment(request, asked.document, f"mandat-{asked.titre.reference}.pdf")
         except documents.CorruptDocument as error:
             messages.error(request, str(error))
             return redirect("admin:invoicing_mandatrequest_change", object_id)

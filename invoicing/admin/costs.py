@@ -252,7 +252,7 @@ class CostStatementAdmin(ConfirmedAction, ScopedAdmin):
         statement = self.visible_or_404(request, object_id)
         name = f"etat-depenses-{statement.charge}-{statement.school_year_label}.pdf"
         if statement.document:
-            return attachment(statement.document, name)
+            return attachment(request, statement.document, name)
         try:
             return as_attachment(draw(statement), f"PROJET-{name}")
         except StatementWrong as error:

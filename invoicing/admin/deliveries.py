@@ -116,7 +116,7 @@ class DeliveryAdmin(ConfirmedAction, ScopedAdmin):
         if delivery.document is None:
             messages.info(request, "Aucune pièce n'est déposée pour cette prestation.")
             return redirect("admin:conventions_delivery_change", delivery.pk)
-        return attachment(delivery.document, f"prestation-{delivery.delivered_on:%Y-%m-%d}.pdf")
+        return attachment(request, delivery.document, f"prestation-{delivery.delivered_on:%Y-%m-%d}.pdf")
 
     def has_compute_permission(self, request, object_id=None):
         return request.user.has_perm("invoicing.compute_run")

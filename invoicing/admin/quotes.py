@@ -294,7 +294,7 @@ class QuoteSteps:
         quote = self.visible_or_404(request, object_id)
         for code, _, document in quotes.documents_of(quote):
             if code == kind:
-                return attachment(document, f"{code}-{quote.number}.pdf")
+                return attachment(request, document, f"{code}-{quote.number}.pdf")
         raise Http404
 
     def _step(self, request, object_id, title, button, form_class, step, *, warnings=()):

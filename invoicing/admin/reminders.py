@@ -11,7 +11,8 @@ from unfold.decorators import action, display
 
 from entsvc import documents
 from entsvc.downloads import as_attachment, attachment
-from entsvc.french import euros
+from entsvc.french import euros, plural
+from entsvc.journal import record
 from entsvc.staff import ConfirmedAction
 from invoicing.models import Reminder, ReminderStep
 from invoicing.reminder_words import FIELDS
@@ -53,7 +54,7 @@ class ReminderAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
             raise PermissionDenied
         reminder = self.visible_or_404(request, object_id)
         try:
-            return attachment(reminder.document, _name(reminder))
+            return attachment(request, reminder.document, _name(reminder))
         except documents.CorruptDocument as error:
             messages.error(request, str(error))
             return redirect("admin:invoicing_reminder_change", object_id)
@@ -71,6 +72,14 @@ class ReminderAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
         except documents.CorruptDocument as error:
             messages.error(request, str(error))
             return None
+        references = list(queryset.order_by("pk").values_list("titre__reference", flat=True))
+        record(
+            actor=request.user.get_username(),
+            action="download",
+            target="relances",
+            summary=f"Téléchargé : {plural(len(references), 'courrier')} de relance (ZIP)",
+            data={"titres": references},
+        )
         return as_attachment(stream.getvalue(), "relances.zip", "application/zip")
 
 

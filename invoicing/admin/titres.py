@@ -326,7 +326,7 @@ class TitreAdmin(ChosenTitres, CorrectionActions, ConfirmedAction, ScopedAdmin):
 
     def _attached(self, request: HttpRequest, link: TitreDocument, name: str) -> HttpResponse:
         try:
-            return attachment(link.document, name)
+            return attachment(request, link.document, name)
         except documents.CorruptDocument as error:
             messages.error(request, str(error))
             return redirect("admin:invoicing_titre_change", link.titre_id)

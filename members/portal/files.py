@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 def give(request: HttpRequest, document: StoredDocument, name: str) -> HttpResponse:
     """Answer with a stored document; staff are told in the log when its bytes are missing or changed."""
     try:
-        return downloads.attachment(document, name)
+        return downloads.attachment(request, document, name)
     except CorruptDocument:
         logger.exception("Document %s", document.pk)
         return render(request, "espace/no_file.html", status=503)
