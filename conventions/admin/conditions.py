@@ -1,7 +1,5 @@
 """Staff pages of the conditions that members accept: who accepted which, who is told, who remains."""
 
-from contextlib import suppress
-
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -16,6 +14,7 @@ from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminFileFieldWidget
 from conventions import conditions as rules
 from conventions.models import Conditions, Convention
 from entsvc import documents, downloads, scans
+from entsvc.admin.documents import WithDocument
 from entsvc.french import plural
 from entsvc.staff import ConfirmedAction
 from members.access import ScopedAdmin, visible
@@ -57,7 +56,7 @@ class NotifyForm(forms.Form):
 
 
 @admin.register(Conditions)
-class ConditionsAdmin(ConfirmedAction, ScopedAdmin):
+class ConditionsAdmin(WithDocument, ConfirmedAction, ScopedAdmin):
     form = ConditionsForm
     list_display = ["label", "issuer", "act", "pdf"]
     list_filter = ["issuer"]
@@ -94,18 +93,8 @@ class ConditionsAdmin(ConfirmedAction, ScopedAdmin):
     def has_delete_permission(self, request, obj=None):
         return super().has_delete_permission(request, obj) and not self.is_kept(obj)
 
-    def changeform_view(self, request, *args, **kwargs):
-        """Check the document before the transaction in which Django runs the page: it takes time."""
-        sent = request.FILES.get("file")
-        if sent:
-            with suppress(scans.RefusedFile):  # the form says it
-                scans.checked_upload(sent)
-        return super().changeform_view(request, *args, **kwargs)
-
     def save_model(self, request, obj, form, change):
-        pdf = form.cleaned_data.get("file")
-        if pdf:
-            obj.document = documents.store(pdf.content, content_type="application/pdf", suffix=".pdf")
+        self.keep_document(obj, form)
         super().save_model(request, obj, form, change)
 
     @display(description="document")

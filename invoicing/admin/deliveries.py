@@ -1,7 +1,5 @@
 """Staff pages of what is delivered under agreements: recorded with its proof, billed apart at need."""
 
-from contextlib import suppress
-
 from django.contrib import admin, messages
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
@@ -11,7 +9,7 @@ from django.urls import reverse
 from unfold.decorators import action, display
 
 from conventions.models import Delivery
-from entsvc import documents, scans
+from entsvc.admin.documents import WithDocument
 from entsvc.downloads import attachment
 from entsvc.french import euros
 from entsvc.staff import ConfirmedAction
@@ -25,7 +23,7 @@ from tariffs.models import Schedule
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(ConfirmedAction, ScopedAdmin):
+class DeliveryAdmin(WithDocument, ConfirmedAction, ScopedAdmin):
     form = DeliveryForm
     list_display = ["delivered_on", "convention", "code", "quantity", "subject", "billing"]
     list_filter = ["convention__schedule", "code", "apart"]
@@ -70,18 +68,8 @@ class DeliveryAdmin(ConfirmedAction, ScopedAdmin):
         campaign = apart.campaigns_of([delivery]).get(delivery.pk) if delivery else None
         return campaign is not None and is_billed(campaign)
 
-    def changeform_view(self, request, *args, **kwargs):
-        """Check the document before the transaction in which Django runs the page: it takes time."""
-        sent = request.FILES.get("file")
-        if sent:
-            with suppress(scans.RefusedFile):  # the form says it
-                scans.checked_upload(sent)
-        return super().changeform_view(request, *args, **kwargs)
-
     def save_model(self, request, obj, form, change):
-        pdf = form.cleaned_data.get("file")
-        if pdf:
-            obj.document = documents.store(pdf.content, content_type="application/pdf", suffix=".pdf")
+        self.keep_document(obj, form)
         named = self._named_by(Delivery.objects.get(pk=obj.pk)) if change else ""
         super().save_model(request, obj, form, change)
         if not obj.apart:
