@@ -20,10 +20,12 @@ from django.utils.text import capfirst
 from entsvc import school_year
 from entsvc.fields import SchoolYearField
 from entsvc.french import long_date
+from entsvc.history import is_kept
 
 PER_PAGE = 50
 KINDS = {"+": "création", "~": "modification", "-": "suppression"}
 NOTHING = "–"
+EMPTY = (None, "", False, ())
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,10 @@ class Entry:
 
 
 class HistoryPage:
-    """A staff page whose « Historique » shows every field; `history_children` are related names."""
+    """A staff page whose « Historique » shows every field, where the history of its rows is kept.
+
+    The rows that it carries are those of its inlines, and of the related names `history_children`.
+    """
 
     history_children: tuple[str, ...] = ()
 
@@ -57,12 +62,16 @@ class HistoryPage:
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show what was changed, the latest first."""
+        if not is_kept(self.model):
+            return super().history_view(request, object_id, extra_context)
         obj = self.get_object(request, object_id)
         if obj is None:
             raise Http404
         if not self.has_view_permission(request, obj):
             raise PermissionDenied
-        page = Paginator(entries(obj, self.history_children), PER_PAGE).get_page(request.GET.get("page"))
+        page = Paginator(entries(obj, self._carried(request, obj)), PER_PAGE).get_page(
+            request.GET.get("page")
+        )
         _put_in_words(page.object_list)
         context = {
             **self.admin_site.each_context(request),
@@ -74,14 +83,19 @@ class HistoryPage:
         }
         return TemplateResponse(request, "admin/entsvc/history.html", context)
 
+    def _carried(self, request: HttpRequest, obj: models.Model) -> list[models.ForeignKey]:
+        """Return how the rows whose history is shown with that of a row refer to it."""
+        inlines = (inline for _, inline in self.get_formsets_with_inlines(request, obj))
+        links = [inline.get_formset(request, obj).fk for inline in inlines if is_kept(inline.model)]
+        named = [obj._meta.get_field(name).field for name in self.history_children]
+        return list(dict.fromkeys(named + links))
 
-def entries(obj: models.Model, children: Iterable[str] = ()) -> list[Entry]:
-    """Return what was written on a row and on those it carries, the latest first."""
-    found = list(_of(type(obj), {"id": obj.pk}, skipped=""))
-    for name in children:
-        relation = obj._meta.get_field(name)
-        column = relation.field
-        found += _of(relation.related_model, {column.attname: obj.pk}, skipped=column.name)
+
+def entries(obj: models.Model, carried: Iterable[models.ForeignKey] = ()) -> list[Entry]:
+    """Return what was written on a row and on those that refer to it so, the latest first."""
+    found = list(_of(type(obj), {obj._meta.pk.attname: obj.pk}, skipped=""))
+    for link in carried:
+        found += _of(link.model, {link.attname: obj.pk}, skipped=link.name)
     return sorted(found, key=lambda entry: entry.at, reverse=True)
 
 
@@ -92,7 +106,11 @@ def _of(model: type[models.Model], which: dict[str, Any], skipped: str) -> Itera
     fields = [field for field in past.tracked_fields if not field.primary_key and field.name != skipped]
     previous: dict[Any, models.Model] = {}
     rows = past.objects.filter(**which).select_related("history_user")
-    for row in rows.order_by("history_date", "history_id"):
+    rows = list(rows.order_by("history_date", "history_id"))
+    for link in past._history_m2m_fields:
+        fields.append(link)
+        _read_links(past, link, rows)
+    for row in rows:
         before = previous.get(getattr(row, key)) if row.history_type == "~" else None
         gone = row.history_type == "-"
         values = []
@@ -101,7 +119,7 @@ def _of(model: type[models.Model], which: dict[str, Any], skipped: str) -> Itera
             old = getattr(before, field.attname) if before else None
             if gone:
                 old, new = new, None
-            if old != new and not (old in (None, "", False) and new in (None, "", False)):
+            if old != new and not (old in EMPTY and new in EMPTY):
                 values.append((field, old, new))
         previous[getattr(row, key)] = row
         if values or row.history_type != "~":
@@ -116,13 +134,27 @@ def _of(model: type[models.Model], which: dict[str, Any], skipped: str) -> Itera
             )
 
 
+def _read_links(
+    past: type[models.Model], link: models.ManyToManyField, rows: list[models.Model]
+) -> None:
+    """Give each row of the past the keys that it was linked to, in order."""
+    links = getattr(past, link.name).model.objects.filter(history__in=[row.pk for row in rows])
+    found = defaultdict(list)
+    for row, key in links.values_list("history_id", f"{link.m2m_reverse_field_name()}_id").order_by(
+        "pk"
+    ):
+        found[row].append(key)
+    for row in rows:
+        vars(row)[link.attname] = tuple(sorted(found[row.pk]))
+
+
 def _put_in_words(shown: Iterable[Entry]) -> None:
     """Fill the changes of the entries of a page, the rows they name being read together."""
     wanted: dict[type[models.Model], set[Any]] = defaultdict(set)
     for entry in shown:
         for field, *pair in entry.values:
-            if isinstance(field, models.ForeignKey):
-                wanted[field.related_model] |= {value for value in pair if value is not None}
+            if field.is_relation:
+                wanted[field.related_model] |= {key for value in pair for key in _keys(value)}
     names = {
         model: {row.pk: str(row) for row in _read(model, keys)} for model, keys in wanted.items() if keys
     }
@@ -133,6 +165,10 @@ def _put_in_words(shown: Iterable[Entry]) -> None:
         ]
 
 
+def _keys(value: Any) -> tuple:
+    return value if isinstance(value, tuple) else () if value is None else (value,)
+
+
 def _read(model: type[models.Model], keys: set[Any]) -> models.QuerySet:
     # What a row is called often names those it rests on.
     required = [f.name for f in model._meta.fields if isinstance(f, models.ForeignKey) and not f.null]
@@ -140,9 +176,10 @@ def _read(model: type[models.Model], keys: set[Any]) -> models.QuerySet:
 
 
 def _word(field: models.Field, value: Any, names: dict[type[models.Model], dict[Any, str]]) -> str:
-    if isinstance(field, models.ForeignKey):
+    if field.is_relation:
         known = names.get(field.related_model, {})
-        return NOTHING if value is None else known.get(value, f"n° {value} (supprimé)")
+        said = sorted(known.get(key, f"n° {key} (supprimé)") for key in _keys(value))
+        return ", ".join(said) or NOTHING
     if value in (None, ""):
         return NOTHING
     if field.choices:

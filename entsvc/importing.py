@@ -13,7 +13,7 @@ from django.apps import apps
 from django.db import connection, transaction
 from django.utils.module_loading import module_has_submodule
 
-from entsvc import documents, journal
+from entsvc import documents, history, journal
 from entsvc.cells import RowError
 from entsvc.models import ImportRecord, StoredDocument
 from entsvc.tabular import Row, Table, UnreadableFile, read_table
@@ -279,7 +279,7 @@ def run_import(
     asked = {option.name: option.default for option in importer.options} | dict(options or {})
     job = Job(report, asked, actor, issuers)
     records = _unique(_parse_all(layout, table, job, importer.key_column), importer, job)
-    with transaction.atomic():
+    with transaction.atomic(), history.because(f"import {job.record} ({actor})"):
         _wait_for_other_imports()
         importer.apply(records, job)
         own, report.flagged = report.flagged, []

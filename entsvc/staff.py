@@ -20,6 +20,7 @@ from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from entsvc.fields import MoneyField, SchoolYearField, SearchField, search_key
+from entsvc.history_page import HistoryPage
 
 LINK = '<a class="text-primary-600 whitespace-nowrap dark:text-primary-500" href="{}">{}</a>'
 WIDGETS = {
@@ -42,7 +43,7 @@ class StaffList(ChangeList):
         return found
 
 
-class StaffAdmin(ModelAdmin):
+class StaffAdmin(HistoryPage, ModelAdmin):
     """The base of every staff page.
 
     `linked_lookups` are those that links of other pages use, besides the filters of the list.

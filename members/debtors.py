@@ -1,6 +1,6 @@
 """Who is proposed to pay for a school not yet in an agreement, and what a person confirmed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Left
 
-from entsvc import journal
+from entsvc import history, journal
 from members import identifiers
 from members.geography import communes_of_today
 from members.models import Commune, ConfirmedDebtor, Member, School
@@ -126,7 +126,7 @@ def confirm(choices: Iterable[Choice], *, actor: str) -> Outcome:
                 outcome.unchanged += 1
             else:
                 news.append(choice)
-        _write(news, actor)
+        _write(news, held.keys(), actor)
         outcome.confirmed = len(news)
     return outcome
 
@@ -241,7 +241,7 @@ def _joined(doubt: str, reason: str) -> str:
     return f"{doubt} ; {reason[0].lower()}{reason[1:]}" if doubt else reason
 
 
-def _write(choices: list[Choice], actor: str) -> None:
+def _write(choices: list[Choice], known: Collection[int], actor: str) -> None:
     rows = [
         ConfirmedDebtor(
             school_id=choice.school,
@@ -257,6 +257,8 @@ def _write(choices: list[Choice], actor: str) -> None:
         unique_fields=["school"],
         update_fields=["member", "reason", "confirmed_by", "confirmed_at"],
     )
+    history.record([row for row in rows if row.school_id not in known])
+    history.record([row for row in rows if row.school_id in known], update=True)
     if choices:
         journal.record(
             actor=actor,

@@ -7,7 +7,8 @@ from datetime import date
 
 from django.db import transaction
 
-from entsvc import journal
+from entsvc import history, journal
+from entsvc.changes import Plan, write
 from entsvc.french import plural
 from members.memberships import apply_moves
 from members.models import GroupedSchool, Member, Membership, School
@@ -65,11 +66,10 @@ def create_rpis(*, departements: Iterable[str], since: date, actor: str) -> Crea
     A commune that is no member yet is left out and named: importing the communes, then the list of RPI,
     mends it.
     """
-    with transaction.atomic():
+    with transaction.atomic(), history.because("RPI repris de l'annuaire"):
         proposed = proposed_rpis(departements)
-        members = Member.objects.bulk_create(
-            [Member(kind=Member.Kind.RPI, name=rpi.name, group_code=rpi.code) for rpi in proposed]
-        )
+        members = [Member(kind=Member.Kind.RPI, name=rpi.name, group_code=rpi.code) for rpi in proposed]
+        write(Plan(create=members), Member, [])
         communes = commune_members(code for rpi in proposed for code in rpi.commune_codes)
         bodies = list(zip(members, proposed, strict=True))
         schools = [(body.pk, school.pk) for body, rpi in bodies for school in rpi.schools]

@@ -6,7 +6,8 @@ from datetime import date, timedelta
 
 from django.db.models import Q
 
-from entsvc.changes import in_batches
+from entsvc import history
+from entsvc.changes import Plan, in_batches, write
 from members.models import GroupedSchool, Member, Membership
 
 PART = {Membership: "commune", GroupedSchool: "school"}
@@ -96,9 +97,8 @@ def apply_moves(
     moves = plan_moves((Span(*row) for row in spans.iterator()), wanted, on, **rule)
     end(model, (span.pk for span in moves.ended), on)
     for pairs in in_batches(moves.opened):
-        model.objects.bulk_create(
-            [model(body_id=body, valid_from=on, **{f"{part}_id": key}) for body, key in pairs]
-        )
+        rows = [model(body_id=body, valid_from=on, **{f"{part}_id": key}) for body, key in pairs]
+        write(Plan(create=rows), model, [])
     return moves
 
 
@@ -120,5 +120,4 @@ def other_epci(
 
 def end(model: type[Membership] | type[GroupedSchool], keys: Iterable[int], on: date) -> None:
     """End rows the day before `on`."""
-    for batch in in_batches(keys):
-        model.objects.filter(pk__in=batch).update(valid_to=on - timedelta(days=1))
+    history.update(model, keys, valid_to=on - timedelta(days=1))

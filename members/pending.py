@@ -18,7 +18,8 @@ def pending_schools(lines: dict[str, int], report: Report) -> dict[str, School]:
     missing = [uai for uai in lines if uai not in known]
     for uai in missing:
         report.flag(lines[uai], "uai", uai, "École absente de l'annuaire importé : à compléter.")
-    created = School.objects.bulk_create([School(uai=uai) for uai in missing], batch_size=1000)
+    created = [School(uai=uai) for uai in missing]
+    write(Plan(create=created), School, [])
     return {**known, **{school.uai: school for school in created}}
 
 
@@ -47,7 +48,8 @@ def pending_members(lines: dict[str, int], report: Report) -> dict[str, Member]:
     missing = [siret for siret in lines if siret not in known]
     for siret in missing:
         report.flag(lines[siret], "siret", siret, "Membre inconnu : importez ou saisissez-le.")
-    created = Member.objects.bulk_create([Member(siret=siret) for siret in missing], batch_size=1000)
+    created = [Member(siret=siret) for siret in missing]
+    write(Plan(create=created), Member, [])
     return {**known, **{member.siret: member for member in created}}
 
 

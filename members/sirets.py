@@ -3,8 +3,7 @@
 from django.db import transaction
 from django.db.models import QuerySet
 
-from entsvc import journal
-from entsvc.changes import in_batches
+from entsvc import history, journal
 from entsvc.french import plural
 from members.models import Member
 
@@ -18,8 +17,7 @@ def verify(members: QuerySet[Member], *, actor: str) -> int:
     """Mark the proposed SIRET of members as verified, and return how many were."""
     with transaction.atomic():
         known = dict(to_verify(members).order_by("pk").values_list("pk", "siret"))
-        for batch in in_batches(known):
-            Member.objects.filter(pk__in=batch).update(siret_to_verify=False)
+        history.update(Member, known, "SIRET vérifié", siret_to_verify=False)
         if known:
             summary = f"{plural(len(known), 'SIRET vérifié', 'SIRET vérifiés')}"
             sirets = sorted(known.values())

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from simple_history.models import HistoricalRecords
 
 from entsvc.fields import MoneyField, SchoolYearField
 from entsvc.triggers import frozen_when, protected
@@ -37,6 +38,7 @@ class Schedule(models.Model):
     function_code = models.CharField("fonction", max_length=10, blank=True)
     local_product = models.CharField("code produit local", max_length=4, blank=True)
     note = models.TextField("notes", blank=True, help_text="Décisions prises où les textes se taisent.")
+    history = HistoricalRecords()
 
     class Meta:
         verbose_name = "barème"
@@ -59,6 +61,7 @@ class Version(models.Model):
     schedule = models.ForeignKey(Schedule, models.RESTRICT, verbose_name="barème")
     label = models.CharField("version", max_length=100)
     note = models.TextField("notes", blank=True)
+    history = HistoricalRecords()
 
     class Meta:
         verbose_name = "version de tarif"
@@ -143,6 +146,7 @@ class Charge(models.Model):
         help_text="Affiché sur chaque calcul où cette ligne est facturée.",
     )
     note = models.TextField("notes", blank=True)
+    history = HistoricalRecords()
 
     class Meta:
         verbose_name = "ligne tarifaire"
@@ -216,6 +220,7 @@ class Band(models.Model):
         blank=True,
         help_text="Affichée pour une école dont l'effectif est exactement la borne haute.",
     )
+    history = HistoricalRecords()
 
     class Meta:
         verbose_name = "tranche"
@@ -260,6 +265,7 @@ class Adoption(models.Model):
     school_year = SchoolYearField("année scolaire")
     version = models.ForeignKey(Version, models.RESTRICT, verbose_name="version")
     act = models.ForeignKey(Act, models.RESTRICT, verbose_name="acte", related_name="+")
+    history = HistoricalRecords()
 
     class Meta:
         verbose_name = "adoption"

@@ -2,6 +2,7 @@
 
 from django.db import transaction
 
+from entsvc.changes import Plan, write
 from tariffs.models import Band, Charge, Version
 
 
@@ -19,7 +20,8 @@ def copy_version(version: Version, label: str) -> Version:
     for charge in version.charges.prefetch_related("bands").order_by("position", "code"):
         bands = list(charge.bands.all())
         clone = Charge.objects.create(**{**_values(charge), "version": copy})
-        Band.objects.bulk_create(Band(**{**_values(band), "charge": clone}) for band in bands)
+        copies = [Band(**{**_values(band), "charge": clone}) for band in bands]
+        write(Plan(create=copies), Band, [])
     return copy
 
 

@@ -37,7 +37,6 @@ from conventions.papers.pages import papers_context
 from conventions.policies import POLICIES
 from conventions.who_pays import PayerForm
 from entsvc.french import long_date
-from entsvc.history_page import HistoryPage
 from entsvc.staff import LoadedAutocomplete, LoadedForm, ReadOnlyInline
 from members.access import ScopedAdmin, ScopedInline
 from members.admin import MemberAdmin, SchoolAdmin
@@ -170,7 +169,7 @@ sections.register(sections.Section("", 30, _papers))
 
 
 @admin.register(Convention)
-class ConventionAdmin(HistoryPage, StepActions, EndingActions, ScopedAdmin):
+class ConventionAdmin(StepActions, EndingActions, ScopedAdmin):
     form = ConventionForm
     list_display = [
         "reference",

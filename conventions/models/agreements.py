@@ -32,6 +32,7 @@ class Conditions(models.Model):
     document = models.ForeignKey(
         StoredDocument, models.RESTRICT, verbose_name="document", related_name="+", null=True, blank=True
     )
+    history = HistoricalRecords()
 
     class Meta:
         verbose_name = "conditions d'exercice"

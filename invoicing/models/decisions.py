@@ -20,6 +20,7 @@ class Decision(models.Model):
     reason = models.CharField("motif ou référence", max_length=300)
     decided_by = models.CharField("décidé par", max_length=150, editable=False)
     decided_at = models.DateTimeField("décidé le", auto_now_add=True)
+    history = HistoricalRecords(inherit=True)
 
     issuer_path = "schedule__issuer"
 

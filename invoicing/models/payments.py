@@ -8,6 +8,7 @@ import uuid
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
+from simple_history.models import HistoricalRecords
 
 from entsvc.fields import MoneyField
 from entsvc.models import ImportRecord, StoredDocument
@@ -156,6 +157,7 @@ class ReminderStep(models.Model):
     days = models.PositiveSmallIntegerField("jours après l'échéance")
     title = models.CharField("titre du courrier", max_length=100)
     body = models.TextField("texte")
+    history = HistoricalRecords()
 
     class Meta:
         verbose_name = "niveau de relance"

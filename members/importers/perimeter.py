@@ -11,8 +11,8 @@ from enum import Enum
 from django.db.models import Q
 from django.utils import timezone
 
+from entsvc import history
 from entsvc.cells import read_day
-from entsvc.changes import in_batches
 from entsvc.french import integer, short_date
 from entsvc.importing import Job, Option, Report
 from entsvc.tabular import UnreadableFile, normalise
@@ -147,14 +147,12 @@ def _clear_named(named: set[str], job: Job) -> None:
     """Let the schools named again be there; an older file than the one that missed them says nothing."""
     absent = School.objects.filter(absent_since__lte=file_date(job)).order_by("pk")
     back = [pk for pk, uai in absent.values_list("pk", "uai") if uai in named]
-    for batch in in_batches(back):
-        School.objects.filter(pk__in=batch).update(absent_since=None)
+    history.update(School, back, absent_since=None)
     job.report.returned += len(back)
 
 
 def _mark(gone: dict[int, str], day: date, report: Report) -> None:
-    for batch in in_batches(gone):
-        School.objects.filter(pk__in=batch).update(absent_since=day)
+    history.update(School, gone, absent_since=day)
     message = f"Absente de l'annuaire complet depuis le {short_date(day)}."
     for uai in gone.values():
         report.flag(None, UAI_COLUMN, uai, message)

@@ -1,5 +1,6 @@
 """People of the house, issuers, members, schools, counts and the acts that bind them."""
 
+from members.models import histories  # noqa: F401
 from members.models.acts import Act
 from members.models.contacts import Contact
 from members.models.counts import Headcount, HeadcountSource, Usage

@@ -4,6 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
+from simple_history.models import HistoricalRecords
 
 from members import identifiers, votes
 from members.models.issuers import Issuer
@@ -53,6 +54,7 @@ class Act(models.Model):
     abstentions = models.PositiveSmallIntegerField(
         "abstentions", null=True, blank=True, help_text="Elles ne sont pas des suffrages exprimés."
     )
+    history = HistoricalRecords()
 
     class Meta:
         verbose_name = "acte"

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models.functions import Lower
+from simple_history.models import HistoricalRecords
 
 from members.models.territory import Member
 
@@ -14,6 +15,7 @@ class Contact(models.Model):
     member = models.ForeignKey(Member, models.CASCADE, verbose_name="membre", related_name="contacts")
     email = models.EmailField("courriel")
     quality = models.CharField("fonction", max_length=100, blank=True)
+    history = HistoricalRecords()
 
     class Meta:
         verbose_name = "accès à l'espace"

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from simple_history.models import HistoricalRecords
 
 from entsvc.bulk import BulkManager
 from entsvc.fields import SchoolYearField
@@ -19,6 +20,7 @@ class HeadcountSource(models.Model):
         "rang", unique=True, help_text="La source de plus petit rang l'emporte."
     )
     billable = models.BooleanField("facturable", default=False)
+    history = HistoricalRecords()
 
     class Meta:
         verbose_name = "source d'effectifs"

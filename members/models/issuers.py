@@ -3,7 +3,9 @@
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import Q
+from simple_history.models import HistoricalRecords
 
+from entsvc.history import Kept
 from members import identifiers
 from members.models.periods import Period
 
@@ -58,6 +60,7 @@ class Issuer(models.Model):
         help_text="Codes séparés par des espaces, comme « 59 62 » : le territoire dont les écoles et "
         "les communes sont suivies.",
     )
+    history = HistoricalRecords()
 
     class Meta:
         verbose_name = "émetteur"
@@ -81,6 +84,7 @@ class User(AbstractUser):
         blank=True,
         help_text="Ce compte ne voit que les conventions, calculs et titres de ces émetteurs.",
     )
+    history = Kept(excluded_fields=["password", "last_login"], m2m_fields=["groups", "issuers"])
 
     class Meta:
         verbose_name = "utilisateur"
@@ -114,6 +118,7 @@ class Accountant(Period):
     is_fictitious = models.BooleanField(
         "fictif", default=False, help_text="Les documents portent alors la mention SPÉCIMEN."
     )
+    history = HistoricalRecords()
 
     class Meta(Period.Meta):
         verbose_name = "comptable assignataire"
@@ -142,6 +147,7 @@ class Signatory(Period):
     is_fictitious = models.BooleanField(
         "fictif", default=False, help_text="Les documents portent alors la mention SPÉCIMEN."
     )
+    history = HistoricalRecords()
 
     class Meta(Period.Meta):
         verbose_name = "signataire"

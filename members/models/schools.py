@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from simple_history.models import HistoricalRecords
 
 from entsvc.fields import SearchField
 from members import identifiers
@@ -68,6 +69,7 @@ class School(models.Model):
         help_text="L'annuaire complet de son territoire ne la nomme plus : fermée, le plus souvent.",
     )
     search = SearchField(from_fields=("name", "uai", "commune_name", "commune_code"))
+    history = HistoricalRecords(excluded_fields=["search"])
 
     class Meta:
         verbose_name = "école"
@@ -82,6 +84,7 @@ class GroupedSchool(Period):
 
     body = models.ForeignKey(Member, models.RESTRICT, verbose_name="RPI", related_name="grouped_schools")
     school = models.ForeignKey(School, models.RESTRICT, verbose_name="école", related_name="groupings")
+    history = HistoricalRecords()
 
     class Meta(Period.Meta):
         verbose_name = "école du RPI"
@@ -109,6 +112,7 @@ class ConfirmedDebtor(models.Model):
     reason = models.CharField("motif", max_length=200)
     confirmed_by = models.CharField("confirmé par", max_length=150)
     confirmed_at = models.DateTimeField("confirmé le", auto_now=True)
+    history = HistoricalRecords(excluded_fields=["confirmed_at"])
 
     class Meta:
         verbose_name = "payeur confirmé"

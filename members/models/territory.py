@@ -4,6 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
+from simple_history.models import HistoricalRecords
 
 from entsvc.fields import SearchField
 from members import identifiers
@@ -136,6 +137,7 @@ class Member(models.Model):
     )
     merged_on = models.DateField("repris le", null=True, blank=True)
     search = SearchField(from_fields=("name", "siret", "siren", "insee_code", "city"))
+    history = HistoricalRecords(excluded_fields=["search"])
 
     class Meta:
         verbose_name = "membre"
@@ -186,6 +188,7 @@ class Membership(Period):
     commune = models.ForeignKey(
         Member, models.RESTRICT, verbose_name="commune", related_name="communities"
     )
+    history = HistoricalRecords()
 
     class Meta(Period.Meta):
         verbose_name = "commune membre"

@@ -1,0 +1,21 @@
+"""Begin the history of the rows that were there before it was kept."""
+
+from django.db import migrations
+
+from entsvc.history import beginning
+
+
+class Migration(migrations.Migration):
+    dependencies = [("invoicing", "0006_histories")]
+
+    # Backwards nothing goes: the tables of history themselves go with the migration before.
+    operations = [
+        migrations.RunPython(
+            beginning(
+                "invoicing",
+                ("Acceptance", "Adjustment", "DecidedDeduction", "Exclusion", "ReminderStep",
+                 "VotedAmount", "YearPool"),
+            ),
+            migrations.RunPython.noop,
+        ),
+    ]
