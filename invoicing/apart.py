@@ -147,8 +147,7 @@ def served_quotes(schedule: Schedule, until: date) -> QuerySet[Quote]:
 
 def is_billed(campaign: Campaign) -> bool:
     """Tell whether a titre of a campaign is still in force."""
-    annulled = Titre.objects.filter(kind=Titre.Kind.ANNULATION).values("original")
-    return campaign.titres.filter(kind=Titre.Kind.TITRE).exclude(pk__in=annulled).exists()
+    return campaign.titres.in_force().exists()
 
 
 def lock(campaign: Campaign) -> None:
@@ -176,13 +175,10 @@ def named_by_a_yearly_titre(deliveries: QuerySet[Delivery]) -> dict[str, str]:
     found = {}
     for delivery in deliveries.select_related("convention__schedule"):
         campaigns = Campaign.objects.of_year(delivery.convention.schedule_id, delivery.school_year)
-        annulled = Titre.objects.filter(kind=Titre.Kind.ANNULATION).values("original")
         bearing = TitreLine.objects.filter(
             charge=delivery.code, agreement=delivery.convention.reference
         ).values("titre")
-        titres = Titre.objects.filter(
-            campaign__in=campaigns.values("pk"), kind=Titre.Kind.TITRE, pk__in=bearing
-        ).exclude(pk__in=annulled)
+        titres = Titre.objects.in_force().filter(campaign__in=campaigns.values("pk"), pk__in=bearing)
         for titre in titres.select_related("call__run").defer("payload").order_by("pk"):
             if _is_among(delivery, titre.call.run.basis["facts"].get(DELIVERED, ())):
                 found[str(delivery)] = titre.reference

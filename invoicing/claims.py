@@ -16,6 +16,7 @@ from conventions.models import Delivery
 from invoicing import apart
 from invoicing.gates import SKIPPED, left_out
 from invoicing.models import Campaign, MandatRequest, Run, Titre, TitreLine
+from invoicing.models.titres import Titres
 from invoicing.numbering import all_closed
 from tariffs.models import Schedule
 
@@ -113,7 +114,7 @@ def not_annulled(
     schedule: Schedule, year: int, *, rank: int | None = None, exercice: int | None = None
 ) -> QuerySet[Titre]:
     """Return the titres of a schedule and school year that nothing annulled (see `issued_elsewhere`)."""
-    return _of_year(schedule, year, rank, exercice).exclude(pk__in=_annulled())
+    return _of_year(schedule, year, rank, exercice).in_force()
 
 
 def in_force(debtor: Mapping[str, Any]) -> list[str]:
@@ -130,14 +131,9 @@ def _in_order(titres: QuerySet[Titre]) -> QuerySet[Titre]:
     return whole.order_by("exercice", "number", "pk")
 
 
-def _annulled() -> QuerySet[Titre]:
-    return Titre.objects.filter(kind=Titre.Kind.ANNULATION).values("original")
-
-
-def _of_year(schedule: Schedule, year: int, rank: int | None, exercice: int | None) -> QuerySet[Titre]:
-    titres = Titre.objects.filter(
-        kind=Titre.Kind.TITRE, campaign__in=Campaign.objects.of_year(schedule, year).values("pk")
-    )
+def _of_year(schedule: Schedule, year: int, rank: int | None, exercice: int | None) -> Titres:
+    """Return titres and corrections of a schedule and school year (see `issued_elsewhere`)."""
+    titres = Titre.objects.filter(campaign__in=Campaign.objects.of_year(schedule, year).values("pk"))
     if rank is not None:
         titres = titres.exclude(campaign__rank=rank)
     if exercice is not None:
@@ -197,9 +193,8 @@ def _add_settled(
     exercice: int | None,
 ) -> None:
     """Count as settled what was taken off annulled titres for good, but of those issued again."""
-    originals = _of_year(schedule, year, rank, exercice).filter(
-        pk__in=_annulled(), replaced_by__isnull=True
-    )
+    annulled = _of_year(schedule, year, rank, exercice).annulled()
+    originals = annulled.filter(replaced_by__isnull=True)
     lines = TitreLine.objects.filter(titre__original__in=originals, titre__reason_code__in=FINAL)
     lines = lines.select_related("titre__original__debtor")
     lines = lines.defer("titre__payload", "titre__original__payload")

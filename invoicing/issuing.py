@@ -21,6 +21,7 @@ from invoicing import apart, claims, gates
 from invoicing.called_twice import called_from_others
 from invoicing.mentions import missing_for_debtor
 from invoicing.models import Bordereau, Call, CallLine, Campaign, Run, Series, Titre, TitreLine
+from invoicing.models.titres import Titres
 from invoicing.numbering import (
     IssueRefused,
     exercice_for,
@@ -176,7 +177,8 @@ def _to_issue_again(run: Run) -> list[Blocked]:
     annulled = {
         titre.debtor_id: titre.reference
         for titre in _principals(run.campaign)
-        .filter(corrections__kind=Titre.Kind.ANNULATION, replaced_by__isnull=True)
+        .annulled()
+        .filter(replaced_by__isnull=True)
         .defer("payload")
         .order_by("pk")
     }
@@ -196,15 +198,14 @@ def _to_issue_again(run: Run) -> list[Blocked]:
     ]
 
 
-def _principals(campaign: Campaign) -> QuerySet[Titre]:
+def _principals(campaign: Campaign) -> Titres:
     """Return the titres of a campaign, annulled ones included: their debtors had theirs."""
     return Titre.objects.filter(campaign=campaign, original__isnull=True)
 
 
 def in_force(campaigns: QuerySet[Campaign]) -> QuerySet[Titre]:
     """Return the titres of some campaigns that still ask for something."""
-    annulled = Titre.objects.filter(kind=Titre.Kind.ANNULATION).values("original")
-    return Titre.objects.filter(campaign__in=campaigns, original__isnull=True).exclude(pk__in=annulled)
+    return Titre.objects.in_force().filter(campaign__in=campaigns)
 
 
 def lock(campaign: Campaign) -> Campaign:

@@ -80,12 +80,9 @@ def shown_list_changes(schedule: Schedule, year: int) -> tuple[list[ShownListCha
 
 def _frozen(schedule: Schedule, year: int) -> tuple[dict[str, str], dict[tuple[str, str], set[str]]]:
     """Return {SIRET: reference} of each debtor's last titre, {(SIRET, agreement): UAIs} it read."""
-    annulled = Titre.objects.filter(kind=Titre.Kind.ANNULATION).values("original")
     titres = (
-        Titre.objects.filter(
-            campaign__in=Campaign.objects.of_year(schedule, year).values("pk"), call__isnull=False
-        )
-        .exclude(pk__in=annulled)
+        Titre.objects.in_force()
+        .filter(campaign__in=Campaign.objects.of_year(schedule, year).values("pk"), call__isnull=False)
         .order_by("campaign__rank", "call__run", "pk")
         .values_list("siret", "call__run", "reference")
     )

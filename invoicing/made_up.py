@@ -10,11 +10,12 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from conventions.assessment import enrolled_in, opened_in
 from conventions.basis import Basis, from_json
 from invoicing.models import Campaign, Exclusion, MandatRequest, Run, Titre, TitreLine
+from invoicing.models.titres import Titres
 from tariffs import engine
 from tariffs.models import Schedule
 
@@ -24,11 +25,10 @@ Known = Mapping[tuple[str, str], int | None]  # (UAI, metric): the count of toda
 
 def references_of(schedule: Schedule, year: int) -> Mapping[int, dict[str, str]]:
     """Return {run: {SIRET: reference of its titre}} for the titres that nothing annulled."""
-    annulled = Titre.objects.filter(kind=Titre.Kind.ANNULATION).values("original")
     titres = (
         _of_year(schedule, year)
+        .in_force()
         .filter(call__isnull=False)
-        .exclude(pk__in=annulled)
         .order_by("call__run", "pk")
         .values_list("call__run", "siret", "reference")
     )
@@ -118,7 +118,7 @@ def _assessed(
                 yield result, references[result.member.siret]
 
 
-def _of_year(schedule: Schedule, year: int) -> QuerySet[Titre]:
+def _of_year(schedule: Schedule, year: int) -> Titres:
     """Return the titres and corrections of the yearly campaigns."""
     campaigns = Campaign.objects.of_year(schedule, year)
     return Titre.objects.filter(campaign__in=campaigns.order_by("pk").values("pk"))

@@ -99,6 +99,22 @@ class Bordereau(models.Model):
         return f"{self.issuer.code} {self.exercice}, bordereau{of} {self.number}"
 
 
+class Titres(models.QuerySet):
+    """Titres and their corrections."""
+
+    def in_force(self) -> "Titres":
+        """Return the titres that nothing annulled; their corrections are left out."""
+        return self.filter(kind=Titre.Kind.TITRE).exclude(pk__in=_annulled())
+
+    def annulled(self) -> "Titres":
+        """Return the titres that were annulled."""
+        return self.filter(pk__in=_annulled())
+
+
+def _annulled() -> models.QuerySet:
+    return Titre.objects.filter(kind=Titre.Kind.ANNULATION).values("original")
+
+
 @frozen_when(
     "(ROW.original_id IS NOT NULL AND EXISTS (SELECT 1 FROM invoicing_titre o "
     "WHERE o.id = ROW.original_id AND (o.kind <> 'titre' OR o.issuer_id <> ROW.issuer_id "
@@ -173,7 +189,7 @@ class Titre(models.Model):
         help_text="Numéro relu de la chaîne de l'État ou de la suite comptable.",
     )
 
-    objects = BulkManager()
+    objects = BulkManager.from_queryset(Titres)()
 
     class Meta:
         verbose_name = "titre"
