@@ -145,9 +145,12 @@ def served_quotes(schedule: Schedule, until: date) -> QuerySet[Quote]:
     return found.select_related("debtor", "campaign").order_by("number")
 
 
-def is_billed(campaign: Campaign) -> bool:
-    """Tell whether a titre of a campaign is still in force."""
-    return campaign.titres.in_force().exists()
+def is_billed(campaign: Campaign | None, until: int | None = None) -> bool:
+    """Tell whether a titre of a campaign is still in force, one of the exercice `until` or before."""
+    if campaign is None:
+        return False
+    titres = campaign.titres.in_force()
+    return (titres if until is None else titres.filter(exercice__lte=until)).exists()
 
 
 def lock(campaign: Campaign) -> None:

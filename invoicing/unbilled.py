@@ -19,7 +19,6 @@ from entsvc.money import round_cents
 from invoicing import apart
 from invoicing.claims import SETTLED, issued_elsewhere
 from invoicing.decisions import decisions_for
-from invoicing.models import Campaign, Titre
 from members.models import Issuer
 from tariffs import engine
 from tariffs.adoption import NotAdopted, adopted
@@ -98,7 +97,7 @@ def _apart(schedule: Schedule, exercice: int) -> Iterator[Unbilled]:
     """Yield the quotes served and the deliveries left apart that no titre of the exercice bills."""
     until = date(exercice, 12, 31)
     for quote in apart.served_quotes(schedule, until):
-        if not _has_titre(getattr(quote, "campaign", None), exercice):
+        if not apart.is_billed(getattr(quote, "campaign", None), exercice):
             served = quote.supplier_invoices.filter(served_on__lte=until).order_by("pk")
             owed = sum((invoice.expected for invoice in served), ZERO)
             yield Unbilled(
@@ -119,14 +118,8 @@ def _apart(schedule: Schedule, exercice: int) -> Iterator[Unbilled]:
     deliveries = list(waiting.order_by("delivered_on", "pk"))
     billed = apart.campaigns_of(deliveries)
     for delivery in deliveries:
-        if not _has_titre(billed.get(delivery.pk), exercice):
+        if not apart.is_billed(billed.get(delivery.pk), exercice):
             yield _of_delivery(schedule, delivery)
-
-
-def _has_titre(campaign: Campaign | None, exercice: int) -> bool:
-    annulled = Titre.objects.filter(kind=Titre.Kind.ANNULATION, exercice__lte=exercice)
-    titres = Titre.objects.filter(campaign=campaign, kind=Titre.Kind.TITRE, exercice__lte=exercice)
-    return campaign is not None and titres.exclude(pk__in=annulled.values("original")).exists()
 
 
 def _of_delivery(schedule: Schedule, delivery: Delivery) -> Unbilled:
