@@ -1,9 +1,12 @@
 """What was delivered under agreements in a school year, as their calls bill it, with its proofs."""
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from conventions.models import DeliveredUnits, Delivery
+
+Key = tuple[str, str, str, str]  # agreement, code, day, subject: the database keeps one of each
 
 
 def units_billed(year: int, **of: Any) -> dict[int, list[tuple[str, int]]]:
@@ -40,3 +43,14 @@ def proofs(deliveries: Any) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
+
+
+def key_of(delivery: Delivery) -> Key:
+    """Return what tells a delivery from any other."""
+    day = delivery.delivered_on.isoformat()
+    return delivery.convention.reference, delivery.code, day, delivery.subject
+
+
+def key_of_proof(proof: Mapping[str, Any]) -> Key:
+    """Return the key of the delivery that a row of `proofs` proves."""
+    return proof["agreement"], proof["code"], proof["on"], proof["subject"]

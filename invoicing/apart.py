@@ -14,7 +14,7 @@ from django.db.models import Max, QuerySet, Sum
 
 from conventions.assessment import DELIVERED, covering, tariff_facts
 from conventions.basis import Basis
-from conventions.deliveries import proofs
+from conventions.deliveries import key_of, key_of_proof, proofs
 from conventions.models import Delivery
 from entsvc import school_year
 from entsvc.french import euros, long_date, lower_first, short_date
@@ -183,7 +183,8 @@ def named_by_a_yearly_titre(deliveries: QuerySet[Delivery]) -> dict[str, str]:
         ).values("titre")
         titres = Titre.objects.in_force().filter(campaign__in=campaigns.values("pk"), pk__in=bearing)
         for titre in titres.select_related("call__run").defer("payload").order_by("pk"):
-            if _is_among(delivery, titre.call.run.basis["facts"].get(DELIVERED, ())):
+            proved = titre.call.run.basis["facts"].get(DELIVERED, ())
+            if key_of(delivery) in map(key_of_proof, proved):
                 found[str(delivery)] = titre.reference
     return found
 
@@ -192,16 +193,6 @@ def words_of(twice: Mapping[str, str]) -> str:
     """Say which deliveries the yearly call bills already, and by which titre."""
     named = ", ".join(f"{what} par le titre {reference}" for what, reference in twice.items())
     return f"Déjà appelées à l'année : {named}. Décochez « facturée à part »."
-
-
-def _is_among(delivery: Delivery, proved: Iterable[Mapping[str, Any]]) -> bool:
-    key = (
-        delivery.convention.reference,
-        delivery.code,
-        delivery.delivered_on.isoformat(),
-        delivery.subject,
-    )
-    return key in {(row["agreement"], row["code"], row["on"], row["subject"]) for row in proved}
 
 
 def steps_of(quote: Quote) -> dict[str, QuoteEvent]:

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from conventions.assessment import DELIVERED
-from conventions.deliveries import proofs
+from conventions.deliveries import key_of_proof, proofs
 from conventions.models import Delivery
 from invoicing import apart
 from invoicing.gates import SKIPPED, left_out
@@ -107,7 +107,7 @@ def _left_the_year(run: Run) -> dict[str, str]:
 
 
 def _same(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(row[name] for name in ("agreement", "code", "on", "subject", "quantity"))
+    return *key_of_proof(row), row["quantity"]
 
 
 def not_annulled(
