@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Q
 from django.http import QueryDict
 from django.utils import timezone
 from unfold.widgets import (
@@ -17,7 +16,7 @@ from unfold.widgets import (
 from entsvc.french import euros
 from invoicing.correction_payload import PartOff
 from invoicing.follow_up_forms import keep_choosing
-from invoicing.forms import EurosField
+from invoicing.forms import EurosField, signatories_in_office
 from invoicing.models import Titre
 from invoicing.reissue import Candidate
 from members.models import Member, Signatory
@@ -50,9 +49,7 @@ class CorrectionForm(forms.Form):
         today = timezone.localdate()
         self.fields["on"].initial = today
         field = self.fields["signatory"]
-        field.queryset = Signatory.objects.filter(
-            Q(valid_to__isnull=True) | Q(valid_to__gte=today), issuer=titre.issuer_id
-        ).order_by("-valid_from", "pk")
+        field.queryset = signatories_in_office(titre.issuer_id, today)
         field.initial = field.queryset.first()
 
     @property

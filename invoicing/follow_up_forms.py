@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils import timezone
 from unfold.widgets import (
@@ -15,6 +15,7 @@ from unfold.widgets import (
 )
 
 from invoicing.accountant_numbers import NumberRefused, check_number
+from invoicing.forms import signatories_in_office
 from invoicing.models import Bordereau, Titre, TitreEvent
 from members.models import Issuer, Signatory
 
@@ -31,9 +32,7 @@ class SignForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["on"].initial = timezone.localdate()
         field = self.fields["signatory"]
-        field.queryset = Signatory.objects.filter(
-            Q(valid_to__isnull=True) | Q(valid_to__gte=bordereau.issued_on), issuer=bordereau.issuer_id
-        ).order_by("-valid_from", "pk")
+        field.queryset = signatories_in_office(bordereau.issuer_id, bordereau.issued_on)
         named = [row for row in field.queryset if str(row) == bordereau.signatory]
         field.initial = named[0] if named else None
 

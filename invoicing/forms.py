@@ -1,5 +1,6 @@
 """What an officer gives to issue a run, or to record and cancel a payment."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +18,12 @@ from unfold.widgets import (
 from entsvc.fields import EurosField
 from invoicing.models import Run
 from members.models import Issuer, Signatory
+
+
+def signatories_in_office(issuer: int, since: date) -> QuerySet[Signatory]:
+    """Return the signatories of an issuer in office on a day or after it, the latest first."""
+    in_office = Q(valid_to__isnull=True) | Q(valid_to__gte=since)
+    return Signatory.objects.filter(in_office, issuer=issuer).order_by("-valid_from", "pk")
 
 
 class IssueForm(forms.Form):
@@ -45,9 +52,7 @@ class IssueForm(forms.Form):
         today = timezone.localdate()
         self.fields["on"].initial = today
         field = self.fields["signatory"]
-        field.queryset = Signatory.objects.filter(
-            Q(valid_to__isnull=True) | Q(valid_to__gte=today), issuer=run.campaign.schedule.issuer
-        ).order_by("-valid_from", "pk")
+        field.queryset = signatories_in_office(run.campaign.schedule.issuer_id, today)
         field.initial = field.queryset.first()
         self.latest = run.campaign.runs.aggregate(number=Max("number"))["number"]
         self.is_latest = run.number == self.latest

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.db import DataError
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 from unfold.widgets import (
     UnfoldAdminFileFieldWidget,
@@ -21,7 +21,7 @@ from entsvc.french import short_date
 from entsvc.scans import PdfField
 from invoicing import apart
 from invoicing.apart import served_of
-from invoicing.forms import EurosField
+from invoicing.forms import EurosField, signatories_in_office
 from invoicing.models import Quote, QuoteLine, SupplierInvoice
 from members.models import Signatory
 from tariffs.engine import UNITS
@@ -50,10 +50,7 @@ class SignedStepForm(StepForm):
     def __init__(self, *args: Any, quote: Quote, **kwargs: Any) -> None:
         super().__init__(*args, quote=quote, **kwargs)
         field = self.fields["signatory"]
-        field.queryset = Signatory.objects.filter(
-            Q(valid_to__isnull=True) | Q(valid_to__gte=timezone.localdate()),
-            issuer=quote.schedule.issuer_id,
-        ).order_by("-valid_from", "pk")
+        field.queryset = signatories_in_office(quote.schedule.issuer_id, timezone.localdate())
         field.initial = field.queryset.first()
 
 
