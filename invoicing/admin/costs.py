@@ -17,6 +17,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from entsvc.downloads import as_attachment, attachment
 from entsvc.french import euros
 from entsvc.staff import ConfirmedAction
+from invoicing.admin.while_open import WhileOpen
 from invoicing.costs import StatementWrong
 from invoicing.importers.expenses import IMPORTER, name_of
 from invoicing.models import CostStatement, Expense, OwnShare, Subsidy
@@ -80,22 +81,13 @@ def in_euros(name: str, label: str) -> Callable[[Any, Model], str]:
     return column
 
 
-class StatementInline(EurosWhenRead, ScopedInline):
+class StatementInline(EurosWhenRead, WhileOpen, ScopedInline):
     """Rows that change while their statement is prepared only."""
 
     amount_euros = in_euros("amount", "montant")
 
-    def _open(self, obj):
+    def is_open(self, obj):
         return obj is None or obj.state == CostStatement.State.PREPARED
-
-    def has_add_permission(self, request, obj=None):
-        return self._open(obj) and super().has_add_permission(request, obj)
-
-    def has_change_permission(self, request, obj=None):
-        return self._open(obj) and super().has_change_permission(request, obj)
-
-    def has_delete_permission(self, request, obj=None):
-        return self._open(obj) and super().has_delete_permission(request, obj)
 
 
 class ExpenseInline(StatementInline):

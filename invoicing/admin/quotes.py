@@ -18,6 +18,7 @@ from entsvc.fields import EurosField
 from entsvc.french import euros, price
 from entsvc.staff import WIDGETS, ConfirmedAction, ReadOnlyInline
 from invoicing import quotes
+from invoicing.admin.while_open import WhileOpen
 from invoicing.apart import CampaignRefused, is_billed, obstacles, unserved
 from invoicing.models import (
     Catalogue,
@@ -46,20 +47,14 @@ UNDER_WAY = {State.ORDERED, State.SERVED}
 MAY_DROP = {State.SENT, State.EXPIRED, State.ACCEPTED, *UNDER_WAY}
 
 
-class CatalogueItemInline(ScopedInline):
+class CatalogueItemInline(WhileOpen, ScopedInline):
     model = CatalogueItem
     fields = ["code", "label", "unit_label", "unit_plural", "unit_price"]
     formfield_overrides = {**WIDGETS, DecimalField: {"form_class": EurosField}}
     per_page = 50
 
-    def has_add_permission(self, request, obj=None):
-        return not is_quoted(obj) and super().has_add_permission(request, obj)
-
-    def has_change_permission(self, request, obj=None):
-        return not is_quoted(obj) and super().has_change_permission(request, obj)
-
-    def has_delete_permission(self, request, obj=None):
-        return not is_quoted(obj) and super().has_delete_permission(request, obj)
+    def is_open(self, obj):
+        return not is_quoted(obj)
 
 
 @admin.register(Catalogue)
@@ -109,7 +104,7 @@ class CatalogueItemAdmin(ScopedReadOnlyAdmin):
         return f"{price(item.unit_price)} / {item.unit_label}"
 
 
-class QuoteLineInline(ScopedInline):
+class QuoteLineInline(WhileOpen, ScopedInline):
     model = QuoteLine
     fields = ["item", "quantity", "amount_euros"]
     readonly_fields = ["amount_euros"]
@@ -122,17 +117,8 @@ class QuoteLineInline(ScopedInline):
     def amount_euros(self, line):
         return euros(line.amount) if line.pk else "—"
 
-    def _open(self, obj):
+    def is_open(self, obj):
         return obj is None or obj.sent_on is None
-
-    def has_add_permission(self, request, obj=None):
-        return self._open(obj) and super().has_add_permission(request, obj)
-
-    def has_change_permission(self, request, obj=None):
-        return self._open(obj) and super().has_change_permission(request, obj)
-
-    def has_delete_permission(self, request, obj=None):
-        return self._open(obj) and super().has_delete_permission(request, obj)
 
 
 class QuoteEventInline(ReadOnlyInline):
