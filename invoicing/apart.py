@@ -8,13 +8,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from django.db.models import Max, QuerySet, Sum
 
 from conventions.assessment import DELIVERED, covering, tariff_facts
 from conventions.basis import Basis
-from conventions.deliveries import key_of, key_of_proof, proofs
+from conventions.deliveries import Key, key_of, key_of_proof, proofs
 from conventions.models import Delivery
 from entsvc import school_year
 from entsvc.french import euros, long_date, lower_first, short_date
@@ -84,6 +85,10 @@ def outdated(run: Run) -> dict[str, str]:
 
 def obstacles(quote: Quote) -> list[str]:
     """Return what keeps a quote from being billed, in French: accepted, ordered, served, then paid."""
+    return _obstacles(quote, _payer(quote))
+
+
+def _obstacles(quote: Quote, payer: Member) -> list[str]:
     kinds = set(quote.events.order_by("pk").values_list("kind", flat=True))
     if QuoteEvent.Kind.DROPPED in kinds:
         return [f"Le {lower_first(str(quote))} est abandonné."]
@@ -110,7 +115,6 @@ def obstacles(quote: Quote) -> list[str]:
                 f"{line.item} : {served[line.pk]} servis pour {line.quantity} au devis. Faites accepter "
                 "un devis complémentaire."
             )
-    payer = _payer(quote)
     if not payer.siret:
         found.append(f"{payer} n'a pas de SIRET : saisissez-le dans sa fiche.")
     return found
@@ -175,18 +179,29 @@ def tied_to(campaign: Campaign) -> QuerySet[Delivery]:
 
 def named_by_a_yearly_titre(deliveries: QuerySet[Delivery]) -> dict[str, str]:
     """Return {delivery: reference} of those that a titre in force of the yearly call bills already."""
-    found = {}
-    for delivery in deliveries.select_related("convention__schedule"):
-        campaigns = Campaign.objects.of_year(delivery.convention.schedule_id, delivery.school_year)
-        bearing = TitreLine.objects.filter(
-            charge=delivery.code, agreement=delivery.convention.reference
-        ).values("titre")
-        titres = Titre.objects.in_force().filter(campaign__in=campaigns.values("pk"), pk__in=bearing)
-        for titre in titres.select_related("call__run").defer("payload").order_by("pk"):
-            proved = titre.call.run.basis["facts"].get(DELIVERED, ())
-            if key_of(delivery) in map(key_of_proof, proved):
-                found[str(delivery)] = titre.reference
-    return found
+    proved = cache(_proved)
+    return {
+        str(delivery): reference
+        for delivery in deliveries.select_related("convention")
+        for run, reference in _bearing(delivery)
+        if key_of(delivery) in proved(run)
+    }
+
+
+def _bearing(delivery: Delivery) -> QuerySet:
+    """Return (run, reference) of the yearly titres in force that bill the charge of its agreement."""
+    campaigns = Campaign.objects.of_year(delivery.convention.schedule_id, delivery.school_year)
+    lines = TitreLine.objects.filter(charge=delivery.code, agreement=delivery.convention.reference)
+    titres = Titre.objects.in_force().filter(
+        campaign__in=campaigns.values("pk"), pk__in=lines.values("titre")
+    )
+    return titres.order_by("pk").values_list("call__run", "reference")
+
+
+def _proved(run: int) -> set[Key]:
+    """Return the keys of the deliveries that a run read, without the rest of its basis."""
+    rows = Run.objects.values_list(f"basis__facts__{DELIVERED}", flat=True).get(pk=run)
+    return {key_of_proof(row) for row in rows or ()}
 
 
 def words_of(twice: Mapping[str, str]) -> str:
@@ -201,7 +216,8 @@ def steps_of(quote: Quote) -> dict[str, QuoteEvent]:
 
 
 def _of_quote(quote: Quote) -> Basis:
-    wrong = obstacles(quote)
+    payer = _payer(quote)
+    wrong = _obstacles(quote, payer)
     if wrong:
         raise CampaignRefused(" ".join(wrong))
     lines = quote.lines.select_related("item__catalogue").order_by("pk")
@@ -209,7 +225,7 @@ def _of_quote(quote: Quote) -> Basis:
     steps = steps_of(quote)
     accepted, ordered = steps[QuoteEvent.Kind.ACCEPTED], steps[QuoteEvent.Kind.ORDERED]
     catalogues = dict.fromkeys(str(line.item.catalogue) for line in lines)
-    schedule, payer = quote.schedule, _payer(quote)
+    schedule = quote.schedule
     agreement = engine.Agreement(
         reference=quote.number,
         title=f"{lower_first(str(quote))} du {long_date(quote.sent_on)} : {quote.subject}",
@@ -245,6 +261,8 @@ def earliest_day(run: Run) -> date | None:
 
 def _payer(quote: Quote) -> Member:
     """Return who pays a quote: its member, or who took it over since."""
+    if quote.debtor.successor_id is None:
+        return quote.debtor
     heir = successions.last_successor(quote.debtor_id, successions.known_successors())
     return quote.debtor if heir == quote.debtor_id else Member.objects.get(pk=heir)
 
