@@ -5,15 +5,22 @@ rounded once per printed line; a total is the sum of its printed lines. What can
 Anomaly, never an exception and never a silent zero.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 
 from entsvc import school_year
 from entsvc.french import MINUS, NO_BREAK, euros, integer, plural, price
 from entsvc.money import CENT, round_cents
+from tariffs.agreement_checks import check_agreements, listed_twice
 from tariffs.facts import (
+    ACTIVE_PUPILS,
+    ALLOCATION,
+    BANDED,
+    PUPILS,
+    SCHOOLS,
+    UNIT,
+    UNITS,
     Acceptance,
     Adjustment,
     Agreement,
@@ -26,8 +33,16 @@ from tariffs.facts import (
     Result,
     School,
 )
+from tariffs.scope import applicable, in_scope, schools_read, subscribed
 
 __all__ = [
+    "ACTIVE_PUPILS",
+    "ALLOCATION",
+    "BANDED",
+    "PUPILS",
+    "SCHOOLS",
+    "UNIT",
+    "UNITS",
     "Acceptance",
     "Adjustment",
     "Agreement",
@@ -47,8 +62,6 @@ __all__ = [
     "share_out",
 ]
 
-PUPILS, ACTIVE_PUPILS, SCHOOLS, UNITS = "pupils", "active_pupils", "schools", "units"
-UNIT, BANDED, ALLOCATION = "unit", "banded", "allocation"
 DEDUCTION, ADJUSTMENT = "DEDUCTION", "AJUSTEMENT"
 ZERO = Decimal("0.00")
 VARIATION = 20  # per cent: a count that moves more in a year deserves a look
@@ -69,8 +82,8 @@ def compute(
     charges = tuple(charges)
     results = [Result(member) for member in sorted(members, key=lambda m: m.siret)]
     accepted = tuple(acceptances)
-    twice = _listed_twice(results)
-    _check_agreements(charges, results, twice)
+    twice = listed_twice(results)
+    check_agreements(charges, results, twice)
     for charge in charges:
         if charge.model == ALLOCATION:
             _allocate(charge, results, year, _doubtful(charge, results, twice, accepted))
@@ -111,20 +124,6 @@ def share_out(pool: Decimal, weights: dict[str, int]) -> dict[str, Decimal]:
     return {key: (parts[key][0] + (1 if rank < left else 0)) * CENT for rank, key in enumerate(ranked)}
 
 
-def schools_read(charges: Iterable[Charge], member: Member, metric: str) -> set[str]:
-    """Return the UAIs of a member of which the charges read a count: `pupils` or `active_pupils`.
-
-    A band for the school is chosen by its pupils.
-    """
-    by_band = metric == PUPILS
-    return {
-        school.uai
-        for charge in charges
-        if charge.metric == metric or (by_band and charge.model == BANDED and charge.metric == SCHOOLS)
-        for _, school in _applicable(charge, member)
-    }
-
-
 def after_acceptance(anomaly: Anomaly, siret: str, acceptances: tuple[Acceptance, ...]) -> Anomaly:
     """Return a member's anomaly, not blocking once it may be accepted and someone gave a reason."""
     if anomaly.code not in ACCEPTABLE:
@@ -146,21 +145,6 @@ def _reason(code: str, siret: str, uai: str, acceptances: tuple[Acceptance, ...]
     return ""
 
 
-def _in_scope(charge: Charge, school: School, agreement: Agreement) -> bool:
-    """Private schools count only where the agreement says so."""
-    public_or_agreed = school.sector != "prive" or agreement.private_included
-    return (
-        public_or_agreed
-        and charge.degree in ("", school.degree)
-        and charge.sector in ("", school.sector)
-    )
-
-
-def _listed_twice(results: list[Result]) -> set[str]:
-    counts = Counter(s.uai for r in results for a in r.member.agreements for s in a.billed)
-    return {uai for uai, count in counts.items() if count > 1}
-
-
 def _doubtful(
     charge: Charge, results: list[Result], twice: set[str], acceptances: tuple[Acceptance, ...]
 ) -> set[tuple[str, str]]:
@@ -180,71 +164,6 @@ def _doubtful(
     return doubtful
 
 
-def _check_agreements(charges: tuple[Charge, ...], results: list[Result], twice: set[str]) -> None:
-    """Report what no charge will ever price, and what would be priced twice."""
-    per_school = [charge for charge in charges if charge.metric != UNITS]
-    options = {charge.subscription for charge in charges}
-    priced = {charge.code: charge for charge in charges if charge.metric == UNITS}
-    for result in results:
-        for agreement in result.member.agreements:
-            if not agreement.schools and not agreement.units:
-                result.report(Anomaly("no_school", f"Aucune école inscrite dans {agreement.title}."))
-            for code in sorted(set(agreement.subscriptions) - options):
-                message = f"L'option {code} de {agreement.title} n'existe pas dans ce tarif."
-                result.report(Anomaly("unknown_option", message))
-            for code, _ in agreement.units:
-                if code not in priced:
-                    message = f"Les unités {code} de {agreement.title} n'ont pas de prix ici."
-                    result.report(Anomaly("unknown_unit", message))
-                elif not _subscribed(priced[code], agreement):
-                    option = priced[code].subscription
-                    message = (
-                        f"Unités {code} de {agreement.title} : l'option {option} n'est pas souscrite."
-                    )
-                    result.report(Anomaly("unknown_unit", message))
-            for school in agreement.schools:
-                _check_school(school, agreement, per_school, twice, result)
-
-
-def _check_school(
-    school: School,
-    agreement: Agreement,
-    charges: list[Charge],
-    twice: set[str],
-    result: Result,
-) -> None:
-    if school.excluded:
-        message = f"{_named(school)} est écartée de cet appel : {school.excluded}"
-        result.report(Anomaly("excluded", message, school.uai, blocking=False))
-        return
-    if school.uai in twice:
-        message = f"{_named(school)} figure dans plusieurs conventions de la même année."
-        result.report(Anomaly("school_twice", message, school.uai))
-    if not school.degree:
-        message = f"{school.uai} est absente de l'annuaire : importez-le ou corrigez ce code."
-        result.report(Anomaly("school_unknown", message, school.uai))
-    elif not school.sector:
-        message = f"Le secteur de {_named(school)}, public ou privé, n'est pas connu : complétez-le."
-        result.report(Anomaly("sector_unknown", message, school.uai))
-    elif charges and not any(
-        _subscribed(charge, agreement) and _in_scope(charge, school, agreement) for charge in charges
-    ):
-        message = f"{_named(school)} n'entre dans aucune ligne de ce tarif."
-        result.report(Anomaly("out_of_scope", message, school.uai))
-
-
-def _subscribed(charge: Charge, agreement: Agreement) -> bool:
-    return not charge.subscription or charge.subscription in agreement.subscriptions
-
-
-def _applicable(charge: Charge, member: Member) -> Iterator[tuple[Agreement, School]]:
-    for agreement in member.agreements:
-        if _subscribed(charge, agreement):
-            for school in agreement.billed:
-                if school.degree and _in_scope(charge, school, agreement):
-                    yield agreement, school
-
-
 def _quantity(charge: Charge, school: School, result: Result, year: int) -> int | None:
     """Return the metric of a school, or None after reporting why it is unknown."""
     if charge.metric == SCHOOLS:
@@ -252,18 +171,18 @@ def _quantity(charge: Charge, school: School, result: Result, year: int) -> int 
     if charge.metric == PUPILS:
         return _pupils(school, result, year)
     if school.active_pupils is None:
-        message = f"Aucun usage connu pour {_named(school)} en {school_year.label(year)}."
+        message = f"Aucun usage connu pour {school.named} en {school_year.label(year)}."
         result.report(Anomaly("missing_usage", message, school.uai))
         return None
     if school.pupils is not None and school.active_pupils > school.pupils:
         message = (
-            f"{_named(school)} : {integer(school.active_pupils)} élèves actifs pour "
+            f"{school.named} : {integer(school.active_pupils)} élèves actifs pour "
             f"{plural(school.pupils, 'élève')}."
         )
         result.report(Anomaly("usage_above_count", message, school.uai))
     if not school.active_billable:
         message = (
-            f"L'usage de {_named(school)} ({school.active_source}) est une approximation : "
+            f"L'usage de {school.named} ({school.active_source}) est une approximation : "
             "remplacez-le par le relevé de l'année."
         )
         result.report(Anomaly("count_not_billable", message, school.uai))
@@ -272,11 +191,11 @@ def _quantity(charge: Charge, school: School, result: Result, year: int) -> int 
 
 def _pupils(school: School, result: Result, year: int) -> int | None:
     if school.pupils is None:
-        message = f"Aucun effectif pour {_named(school)} en {school_year.label(year)}."
+        message = f"Aucun effectif pour {school.named} en {school_year.label(year)}."
         result.report(Anomaly("missing_count", message, school.uai))
     elif not school.pupils_billable:
         message = (
-            f"L'effectif de {_named(school)} ({school.pupils_source}) est une approximation : "
+            f"L'effectif de {school.named} ({school.pupils_source}) est une approximation : "
             "remplacez-le par le constat de rentrée."
         )
         result.report(Anomaly("count_not_billable", message, school.uai))
@@ -297,7 +216,7 @@ def _check_variation(school: School, result: Result) -> None:
         percent = (abs(school.pupils - previous) * 200 + previous) // (2 * previous)
         change = f" ({sign}{integer(percent)}{NO_BREAK}%)"
     message = (
-        f"{_named(school)} : {plural(school.pupils, 'élève')} contre {integer(previous)} "
+        f"{school.named} : {plural(school.pupils, 'élève')} contre {integer(previous)} "
         f"l'année précédente{change} : vérifiez."
     )
     result.report(Anomaly("variation", message, school.uai, blocking=False))
@@ -308,10 +227,10 @@ def _price(charge: Charge, result: Result, year: int) -> None:
     if charge.metric == UNITS:
         for agreement in result.member.agreements:
             quantity = dict(agreement.units).get(charge.code, 0)
-            if quantity and _subscribed(charge, agreement):
+            if quantity and subscribed(charge, agreement):
                 _add_line(charge, result, agreement, None, quantity, quantity)
         return
-    for agreement, school in _applicable(charge, result.member):
+    for agreement, school in applicable(charge, result.member):
         quantity = _quantity(charge, school, result, year)
         banding = quantity
         if charge.model == BANDED and charge.metric == SCHOOLS:
@@ -332,7 +251,7 @@ def _add_line(
     if charge.model == BANDED:
         band = band_for(charge.bands, banding)
         if band is None:
-            where = _named(school) if school else agreement.title
+            where = school.named if school else agreement.title
             message = f"{where} : {integer(banding)}, hors des tranches de « {charge.label} »."
             result.report(Anomaly("outside_bands", message, school.uai if school else ""))
             return
@@ -344,7 +263,7 @@ def _add_line(
             counted += f" de {plural(banding, 'élève')}"
         counted += f" (tranche {integer(band.lower)} à {integer(band.upper)})"
         if band.note and banding == band.upper:
-            where = f"{_named(school)} : " if school else ""
+            where = f"{school.named} : " if school else ""
             note = Anomaly("band_edge", where + band.note, school.uai if school else "", blocking=False)
             result.report(note)
     result.lines.append(
@@ -421,7 +340,7 @@ def _weights(
     """
     weights: list[tuple[str, str, int | None]] = []
     for agreement in result.member.agreements:
-        if not _subscribed(charge, agreement):
+        if not subscribed(charge, agreement):
             continue
         if charge.metric == UNITS:
             quantities = [q for code, q in agreement.units if code == charge.code]
@@ -430,7 +349,7 @@ def _weights(
         for school in agreement.billed:
             if not school.degree:
                 weights.append((agreement.reference, school.uai, None))
-            elif _in_scope(charge, school, agreement):
+            elif in_scope(charge, school, agreement):
                 quantity = _quantity(charge, school, result, year)
                 if (result.member.siret, school.uai) in doubtful:
                     quantity = None
@@ -502,7 +421,3 @@ def _plain_line(code: str, label: str, unit: str, amount: Decimal, words: str) -
 
 def _units(charge: Charge, quantity: int) -> str:
     return plural(quantity, charge.unit_label, charge.unit_plural)
-
-
-def _named(school: School) -> str:
-    return f"{school.uai} ({school.name}, {school.commune})" if school.name else school.uai

@@ -6,6 +6,9 @@ Money is Decimal euros, counts are integers, a school year is its first calendar
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+PUPILS, ACTIVE_PUPILS, SCHOOLS, UNITS = "pupils", "active_pupils", "schools", "units"  # metrics
+UNIT, BANDED, ALLOCATION = "unit", "banded", "allocation"  # charge models
+
 
 @dataclass(frozen=True)
 class Band:
@@ -61,6 +64,11 @@ class School:
     active_billable: bool = True
     excluded: str = ""
     previous_pupils: int | None = None
+
+    @property
+    def named(self) -> str:
+        """Return how a message names it."""
+        return f"{self.uai} ({self.name}, {self.commune})" if self.name else self.uai
 
 
 @dataclass(frozen=True)
