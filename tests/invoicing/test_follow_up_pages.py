@@ -1,4 +1,4 @@
-"""Staff pages of what follows an issue: bordereaux, answers, the accountant's numbers, series."""
+"""Staff pages of the titres of a bordereau: answers, the accountant's numbers, series."""
 
 import datetime as dt
 from decimal import Decimal
@@ -7,17 +7,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils import timezone
 
 from entsvc.models import JournalEntry
-from invoicing.bordereaux import send, sign
 from invoicing.calculation import compute_run
-from invoicing.corrections import correct
 from invoicing.issuing import issue
 from invoicing.models import (
     Bordereau,
-    BordereauDocument,
-    BordereauEvent,
     NumberingPolicy,
     Series,
     Titre,
@@ -27,169 +22,19 @@ from invoicing.models import (
 from invoicing.payments import record_payment
 from invoicing.rendering import render_missing
 from members.models import Signatory
-from tests.factories import SignatoryFactory
-from tests.invoicing.test_admin import account, enrol, issued, occ, run  # noqa: F401
+from tests.invoicing.follow_up import annulled, bordereau_page, said, titre_page, words
+from tests.invoicing.follow_up import finances as finances
+from tests.invoicing.follow_up import issued as issued
+from tests.invoicing.follow_up import occ as occ
+from tests.invoicing.follow_up import run as run
+from tests.invoicing.follow_up import sent as sent
+from tests.invoicing.follow_up import signatory as signatory
+from tests.invoicing.follow_up import today as today
+from tests.invoicing.test_admin import account, enrol
 from tests.invoicing.test_scope import sent_back
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("admin:invoicing_titre_changelist")
-
-
-def said(page):
-    return [str(message).replace("\xa0", " ") for message in page.context["messages"]]
-
-
-def words(page):
-    return " ".join(page.content.decode().replace("\xa0", " ").split())
-
-
-@pytest.fixture
-def finances(client, occ):  # noqa: F811
-    client.force_login(account("finances", issuers=[occ.issuer]))
-    return client
-
-
-@pytest.fixture
-def signatory(issued):  # noqa: F811
-    return Signatory.objects.get(issuer=issued.issuer)
-
-
-@pytest.fixture
-def sent(issued, signatory):  # noqa: F811
-    day = issued.issued_on
-    sign(bordereau=issued, signatory=signatory, on=day, actor="essai")
-    send(bordereau=issued, on=day, actor="essai")
-    return issued
-
-
-def bordereau_page(name, bordereau):
-    return reverse(f"admin:invoicing_bordereau_{name}", args=[bordereau.pk])
-
-
-def titre_page(name, titre):
-    return reverse(f"admin:invoicing_titre_{name}", args=[titre.pk])
-
-
-# --- Bordereaux -------------------------------------------------------------------------------
-
-
-def test_a_bordereau_is_signed_then_sent_on_its_page(issued, finances, signatory):  # noqa: F811
-    page = finances.get(bordereau_page("record_signature", issued))
-    assert page.context["form"]["signatory"].initial == signatory
-    asked = {"on": "04/03/2025", "signatory": signatory.pk}
-    page = finances.post(bordereau_page("record_signature", issued), asked, follow=True)
-    assert said(page)[-1] == f"{issued} : signature enregistrée."
-    page = finances.post(bordereau_page("record_sending", issued), {"on": "03/03/2025"})
-    assert "a été signé le 04/03/2025" in words(page)
-    page = finances.post(
-        bordereau_page("record_sending", issued), {"on": "05/03/2025", "comment": "flux"}, follow=True
-    )
-    assert "Envoyé au comptable" in words(page)
-    assert BordereauEvent.objects.filter(recorded_by="finances").count() == 2
-
-
-@pytest.mark.parametrize(
-    ("step", "told"),
-    [
-        ("record_signature", "déjà signé par Prénom FICTIF, Recteur de région académique"),
-        ("record_sending", "déjà envoyé au comptable le 03/03/2025, saisi par essai"),
-    ],
-)
-def test_a_step_already_done_says_when_and_by_whom_in_place_of_its_form(sent, finances, step, told):
-    for answer in (finances.get, finances.post):
-        page = answer(bordereau_page(step, sent), follow=True)
-        assert page.redirect_chain[-1][0] == bordereau_page("change", sent)
-        assert told in said(page)[-1]
-    assert BordereauEvent.objects.count() == 2
-
-
-def test_what_was_annulled_since_is_told_before_the_signature_and_the_sending(
-    issued,  # noqa: F811
-    finances,
-    signatory,
-    today,
-):
-    first, second, _ = issued.titres.order_by("number")
-    page = words(finances.get(bordereau_page("record_signature", issued)))
-    assert "annulé depuis" not in page
-    annulled(first, signatory)
-    told = f"1 titre de ce bordereau est annulé depuis son émission : {first.reference}."
-    assert told in words(finances.get(bordereau_page("record_signature", issued)))
-    sign(bordereau=issued, signatory=signatory, on=issued.issued_on, actor="essai")
-    annulled(second, signatory)
-    told = (
-        "2 titres de ce bordereau sont annulés depuis son émission : "
-        f"{first.reference}, {second.reference}."
-    )
-    assert told in words(finances.get(bordereau_page("record_sending", issued)))
-
-
-def test_a_bordereau_shows_what_is_left_of_its_titres(issued, finances, signatory, today):  # noqa: F811
-    titre = issued.titres.order_by("number").first()
-
-    def shown():
-        with CaptureQueriesContext(
-            connection,
-        ) as made:
-            page = words(finances.get(bordereau_page("change", issued))).lower()
-        assert "reste dû" in page
-        return page.count(">0,00 €<"), len(made)
-
-    nothing, queries = shown()
-    gone = annulled(titre, signatory)
-    assert shown() == (nothing + 1, queries)
-    assert finances.get(bordereau_page("change", gone.bordereau)).status_code == 200
-
-
-def test_a_bordereau_is_not_sent_before_it_is_signed(issued, finances):  # noqa: F811
-    page = finances.get(bordereau_page("record_sending", issued), follow=True)
-    assert "n'est pas signé : enregistrez d'abord sa signature" in said(page)[-1]
-
-
-def test_nothing_is_left_to_draw_once_all_is_drawn(issued, finances):  # noqa: F811
-    page = finances.get(bordereau_page("draw_missing", issued), follow=True)
-    assert "tous ses PDF sont déjà produits" in said(page)[-1]
-
-
-def test_someone_else_who_signs_is_warned_about(issued, finances):  # noqa: F811
-    other = SignatoryFactory(issuer=issued.issuer, quality="Vice-président")
-    page = finances.post(
-        bordereau_page("record_signature", issued),
-        {"on": "04/03/2025", "signatory": other.pk},
-        follow=True,
-    )
-    assert "seraient irrégulières" in said(page)[-2]
-
-
-@pytest.mark.parametrize("role", ["gestionnaire", "lecture"])
-def test_only_finances_sign_send_and_answer(client, sent, occ, role):  # noqa: F811
-    client.force_login(account(role, issuers=[occ.issuer]))
-    titre = sent.titres.order_by("number").first()
-    pages = [
-        *(bordereau_page(name, sent) for name in ("record_signature", "record_sending")),
-        *(titre_page(name, titre) for name in ("answer", "number_it")),
-    ]
-    for page in pages:
-        assert client.get(page).status_code == 403, page
-        assert client.post(page).status_code == 403, page
-    assert client.get(bordereau_page("download_pdf", sent)).status_code == 200
-    policies = reverse("admin:invoicing_numberingpolicy_changelist")
-    assert client.get(policies).status_code == 200
-    assert client.get(reverse("admin:invoicing_numberingpolicy_add")).status_code == 403
-
-
-def test_the_document_of_a_bordereau_is_drawn_once_and_given(issued, finances):  # noqa: F811
-    first = finances.get(bordereau_page("download_pdf", issued))
-    assert first["Content-Type"] == "application/pdf"
-    assert first.content == finances.get(bordereau_page("download_pdf", issued)).content
-    assert BordereauDocument.objects.count() == 1
-
-
-def test_bordereaux_are_filtered_by_state(sent, finances):
-    url = reverse("admin:invoicing_bordereau_changelist")
-    found = {state: len(finances.get(url, {"etat": state}).context["cl"].result_list)
-             for state in ("prepare", "signe", "envoye")}  # fmt: skip
-    assert found == {"prepare": 0, "signe": 0, "envoye": 1}
 
 
 # --- The list of titres -----------------------------------------------------------------------
@@ -218,13 +63,13 @@ def test_titres_are_filtered_and_sorted_by_status(sent, finances):
 
 
 def test_a_list_of_titres_makes_as_many_queries_whatever_their_number(
-    sent, signatory, finances, occ, django_assert_num_queries  # noqa: F811
+    sent, signatory, finances, occ, django_assert_num_queries
 ):  # fmt: skip
     finances.get(LIST)
     with CaptureQueriesContext(connection) as few:
         finances.get(LIST)
     enrol(occ, 5)
-    run = compute_run(schedule=occ, year=2024, actor="test")  # noqa: F811
+    run = compute_run(schedule=occ, year=2024, actor="test")
     assert len(issue(run=run, on=sent.issued_on, signatory=signatory, actor="test").titres) == 5
     with django_assert_num_queries(len(few)):
         assert len(finances.get(LIST).context["cl"].result_list) == 8
@@ -240,19 +85,6 @@ def test_a_correction_is_listed_with_its_kind_and_its_sign(sent, finances, signa
 
 
 # --- Annulling several ------------------------------------------------------------------------
-
-
-@pytest.fixture
-def today(monkeypatch):
-    """Within the exercice of the titres."""
-    monkeypatch.setattr(timezone, "localdate", lambda *args: dt.date(2025, 12, 1))
-
-
-def annulled(titre, signatory):
-    return correct(
-        titre=titre, kind="annulation", reason_code="liquidation", reason="Erreur.",
-        on=dt.date(2025, 3, 3), signatory=signatory, actor="essai",
-    )  # fmt: skip
 
 
 def test_several_titres_are_annulled_for_one_reason_on_one_bordereau(
@@ -311,7 +143,7 @@ def test_past_the_exercice_the_choice_is_refused_in_sight(sent, finances):
 
 
 @pytest.mark.parametrize("role", ["gestionnaire", "lecture"])
-def test_only_finances_annul_what_they_choose(client, sent, occ, signatory, role):  # noqa: F811
+def test_only_finances_annul_what_they_choose(client, sent, occ, signatory, role):
     client.force_login(account(role, issuers=[occ.issuer]))
     typed = {"reason_code": "doublon", "reason": "x", "on": "03/03/2025", "signatory": signatory.pk}
     client.post(LIST, choose(sent.titres.all(), "annul_chosen", **typed))
@@ -321,7 +153,7 @@ def test_only_finances_annul_what_they_choose(client, sent, occ, signatory, role
 # --- The page of a titre ----------------------------------------------------------------------
 
 
-def test_a_rejection_is_in_sight_and_leads_to_what_mends_it(sent, client, occ, today):  # noqa: F811
+def test_a_rejection_is_in_sight_and_leads_to_what_mends_it(sent, client, occ, today):
     titre = sent.titres.order_by("number").first()
     TitreEvent.objects.create(
         titre=titre, kind="rejete", on=dt.date(2025, 3, 12), comment="SIRET inconnu", recorded_by="x"
@@ -366,7 +198,7 @@ def test_empty_tables_are_left_out_and_rows_lead_to_their_pages(sent, finances, 
     assert f'href="{titre_page("change", titre)}">{titre.reference}</a>' in page
 
 
-def test_the_document_of_a_titre_is_downloaded_from_its_row(issued, finances, blank_pdf):  # noqa: F811
+def test_the_document_of_a_titre_is_downloaded_from_its_row(issued, finances, blank_pdf):
     list(render_missing(issued.titres.order_by("pk")))
     titre = issued.titres.order_by("number").first()
     page = words(finances.get(titre_page("change", titre)))
@@ -402,7 +234,7 @@ def test_a_rejection_asks_for_its_reason(sent, finances):
 
 
 @pytest.mark.parametrize("role", ["gestionnaire", "lecture"])
-def test_a_reader_is_offered_no_answer(client, sent, occ, role):  # noqa: F811
+def test_a_reader_is_offered_no_answer(client, sent, occ, role):
     client.force_login(account(role, issuers=[occ.issuer]))
     titres = list(sent.titres.order_by("number"))
     client.post(LIST, choose(titres, "take_in_charge", on="06/03/2025"))
@@ -445,7 +277,7 @@ def test_a_titre_of_our_series_is_not_produced_again(sent, finances):
     assert not TitreDocument.objects.filter(role="numerote").exists()
 
 
-def test_an_external_titre_is_produced_under_its_number(client, occ, run, finances):  # noqa: F811
+def test_an_external_titre_is_produced_under_its_number(client, occ, run, finances):
     NumberingPolicy.objects.create(
         issuer=occ.issuer, exercice=2025, kind=Series.TITRE, mode="externe",
         budget=occ.issuer.budget_code,
@@ -472,7 +304,7 @@ def test_an_external_titre_is_produced_under_its_number(client, occ, run, financ
 ADD = reverse("admin:invoicing_numberingpolicy_add")
 
 
-def asked_policy(occ, **facts):  # noqa: F811
+def asked_policy(occ, **facts):
     asked = {
         "issuer": occ.issuer.pk, "budget": occ.issuer.budget_code, "exercice": 2026,
         "kind": "titre", "mode": "reservee", "first_number": 501, "last_number": 600,
@@ -481,7 +313,7 @@ def asked_policy(occ, **facts):  # noqa: F811
     return {**asked, **facts}
 
 
-def test_finances_set_the_numbering_of_a_series_before_its_first_number(finances, occ):  # noqa: F811
+def test_finances_set_the_numbering_of_a_series_before_its_first_number(finances, occ):
     assert "série annuelle continue" in words(finances.get(ADD))
     assert finances.post(ADD, asked_policy(occ)).status_code == 302
     policy = NumberingPolicy.objects.get()
@@ -490,13 +322,13 @@ def test_finances_set_the_numbering_of_a_series_before_its_first_number(finances
     assert "recouvre celle de 501 à 600" in words(page)
 
 
-def test_a_begun_series_is_shown_and_no_longer_written(issued, finances, occ):  # noqa: F811
+def test_a_begun_series_is_shown_and_no_longer_written(issued, finances, occ):
     page = finances.post(ADD, asked_policy(occ, exercice=2025))
     assert "Cette série est commencée" in words(page)
     assert not NumberingPolicy.objects.exists()
 
 
-def test_the_journal_of_titres_is_given_and_written_down(issued, finances, occ):  # noqa: F811
+def test_the_journal_of_titres_is_given_and_written_down(issued, finances, occ):
     url = reverse("admin:invoicing_titre_export_journal")
     for kind in ("xlsx", "csv"):
         given = finances.post(url, {"issuer": occ.issuer.pk, "exercice": 2025, "kind": kind})
@@ -504,7 +336,7 @@ def test_the_journal_of_titres_is_given_and_written_down(issued, finances, occ):
     assert JournalEntry.objects.filter(action="export", actor="finances").count() == 2
 
 
-def test_a_journal_is_of_the_issuers_of_the_account(client, occ, issued):  # noqa: F811
+def test_a_journal_is_of_the_issuers_of_the_account(client, occ, issued):
     client.force_login(account("lecture"))
     url = reverse("admin:invoicing_titre_export_journal")
     page = client.post(url, {"issuer": occ.issuer.pk, "exercice": dt.date.today().year, "kind": "csv"})

@@ -18,8 +18,7 @@ from invoicing.quotes import State, state_of
 from invoicing.roles import create_groups
 from tests.entsvc.test_scans import a_pdf
 from tests.factories import IssuerFactory
-from tests.invoicing.test_admin import account
-from tests.invoicing.test_quotes import (
+from tests.invoicing.quoting import (
     ANSWERED,
     ORDERED,
     PAID,
@@ -30,7 +29,8 @@ from tests.invoicing.test_quotes import (
     sent,
     served,
 )
-from tests.invoicing.test_quotes import world as world  # the fixture
+from tests.invoicing.quoting import world as world  # the fixture
+from tests.invoicing.test_admin import account
 
 pytestmark = pytest.mark.django_db
 D = Decimal
