@@ -49,14 +49,18 @@ def counts(scope: Scope) -> dict[str, int]:
 
 
 def schedules_not_adopted(scope: Scope) -> list[str]:
-    """Return the codes of the issuer's schedules whose tariff no act adopted for the year.
+    """Return the codes of the issuer's schedules whose tariff no act adopted for the year."""
+    missing = Schedule.objects.filter(not_adopted(scope.year), issuer=scope.issuer)
+    return list(missing.order_by("code").values_list("code", flat=True))
+
+
+def not_adopted(year: int) -> Q:
+    """Match the schedules whose tariff no act adopted for a school year.
 
     One without any version has no tariff to adopt: it is billed by quotes, at the market's prices.
     """
-    adopted = Adoption.objects.filter(school_year=scope.year).values("schedule")
-    with_tariff = Schedule.objects.filter(issuer=scope.issuer, pk__in=Version.objects.values("schedule"))
-    missing = with_tariff.exclude(pk__in=adopted)
-    return list(missing.order_by("code").values_list("code", flat=True))
+    adopted = Adoption.objects.filter(school_year=year, schedule=OuterRef("pk"))
+    return Exists(Version.objects.filter(schedule=OuterRef("pk"))) & ~Exists(adopted)
 
 
 TERRITORIAL = (unagreed_schools, first_degree_communes)

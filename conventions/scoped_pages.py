@@ -46,9 +46,12 @@ def context_of(
     request: HttpRequest, title: str, issuers: list[Issuer], scope: Scope | None
 ) -> dict[str, Any]:
     """Return what the template of such a page needs."""
+    return {**admin.site.each_context(request), "title": title, **choices_of(issuers, scope)}
+
+
+def choices_of(issuers: list[Issuer], scope: Scope | None) -> dict[str, Any]:
+    """Return what the choice of an issuer and a year needs (admin/conventions/scope.html)."""
     context = {
-        **admin.site.each_context(request),
-        "title": title,
         "issuers": issuers,
         "scope": scope,
         "years": _years(scope),

@@ -252,6 +252,9 @@ UNFOLD = {
         },
     },
     "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "invoicing.home_page.dashboard",
+    # Ctrl + K, from any page.
+    "COMMAND": {"search_callback": "invoicing.home_page.commands"},
     "SIDEBAR": {
         "show_search": True,
         "navigation": "invoicing.navigation.sidebar",

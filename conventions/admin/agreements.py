@@ -181,7 +181,7 @@ class ConventionAdmin(StepActions, EndingActions, ScopedAdmin):
         "signed_on",
     ]
     list_before_template = FINDING
-    list_filter = [FindingFilter, "schedule", "status", "policy", "first_year"]
+    list_filter = [FindingFilter, "schedule__issuer", "schedule", "status", "policy", "first_year"]
     list_select_related = ["party", "schedule"]
     search_fields = ["search", "party__search", "debtor__search", "enrolments__school__uai"]
     autocomplete_fields = ["party", "debtor", "act", "committee_act", "succeeds"]
