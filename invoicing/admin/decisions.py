@@ -165,15 +165,15 @@ class AcceptanceAdmin(DecisionAdmin):
 
 def is_billed(adjustment: Adjustment) -> bool:
     """Tell whether a titre in force bears this adjustment."""
-    annulled = Titre.objects.filter(kind=Titre.Kind.ANNULATION).values("original")
     lines = TitreLine.objects.filter(
+        titre__in=Titre.objects.in_force(),
         charge=ADJUSTMENT,
         charge_label=adjustment.label,
         titre__debtor=adjustment.debtor_id,
         titre__campaign__schedule=adjustment.schedule_id,
         titre__campaign__school_year=adjustment.school_year,
     )
-    return lines.exclude(titre__in=annulled).exists()
+    return lines.exists()
 
 
 def _told(rules: CallRules, name: str) -> str:
