@@ -53,13 +53,20 @@ class Decisions:
     acceptances: tuple[engine.Acceptance, ...] = ()
 
 
-def read_basis(schedule: Schedule, year: int, decisions: Decisions | None = None) -> Basis:
+def read_basis(
+    schedule: Schedule,
+    year: int,
+    decisions: Decisions | None = None,
+    *,
+    adoption: Adoption | None = None,
+) -> Basis:
     """Read all that the calls of a schedule and school year rest on.
 
-    Raises NotAdopted when no act adopted a tariff for that year.
+    Raises NotAdopted when no act adopted a tariff for that year, unless the `adoption` to apply is given
+    (see `what_if`).
     """
     decisions = decisions or Decisions()
-    adoption = adopted(schedule, year)
+    adoption = adoption or adopted(schedule, year)
     conventions = list(
         Convention.objects.select_related("debtor", "party", "act")
         .filter(covering(year), schedule=schedule, status__in=states.OWING)
@@ -70,7 +77,7 @@ def read_basis(schedule: Schedule, year: int, decisions: Decisions | None = None
         school_year=year,
         facts=tariff_facts(schedule, adoption)
         | {"sources": _source_labels(), DELIVERED: _delivered(schedule, year)},
-        charges=tuple(_with_pool(c, decisions) for c in charges_of(adoption.version)),
+        charges=tuple(with_pool(c, decisions) for c in charges_of(adoption.version)),
         members=_members(conventions, schedule, year, decisions),
         acceptances=decisions.acceptances,
     )
@@ -195,7 +202,7 @@ def without_siret(basis: Basis) -> list[engine.Anomaly]:
     ]
 
 
-def _with_pool(charge: engine.Charge, decisions: Decisions) -> engine.Charge:
+def with_pool(charge: engine.Charge, decisions: Decisions) -> engine.Charge:
     """Give an allocation the year's pool, unless the tariff fixes it."""
     if charge.model != engine.ALLOCATION or charge.pool is not None:
         return charge

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from conventions import amendment_pages, opening_pages, pages, production_pages
+from conventions import amendment_pages, opening_pages, pages, production_pages, what_if_pages
 from conventions.papers import pages as papers
 
 app_name = "conventions"
@@ -61,6 +61,12 @@ urlpatterns = [
         "produire/<uuid:pk>/documents.zip",
         admin.site.admin_view(production_pages.download),
         name="production-zip",
+    ),
+    path("simuler/", admin.site.admin_view(what_if_pages.what_if_page), name="what-if"),
+    path(
+        "simuler/<str:siret>/",
+        admin.site.admin_view(what_if_pages.what_if_member_page),
+        name="what-if-member",
     ),
     path("payeurs/", admin.site.admin_view(pages.debtors_page), name="debtors"),
 ]

@@ -17,6 +17,7 @@ WIDTH = 720
 LETTER = 6.6  # mean width of a letter of the labels, in the units of the drawing
 LINE = 24  # height of a row of horizontal bars
 PLOT = 220  # height of what stands above the horizontal axis
+WIDEST = 56  # of a vertical bar
 LONGEST_LABEL = 34
 STEPS = (1, 2, 5, 10)
 EURO = "€"
@@ -142,12 +143,13 @@ def columns(
     """Return vertical bars side by side, one group by label, one tone by series; None draws nothing."""
     plot = _Plot(labels, series, unit)
     rects = []
-    each = plot.step * 0.7 / max(len(series), 1)
+    each = min(plot.step * 0.7 / max(len(series), 1), WIDEST)
+    margin = (plot.step - each * len(series)) / 2
     for rank, (name, values) in enumerate(series.items()):
         for index, value in enumerate(values):
             if value is None:
                 continue
-            x = plot.left + plot.step * (index + 0.15) + each * rank
+            x = plot.left + plot.step * index + margin + each * rank
             top, bottom = sorted((plot.y(value), plot.y(0)))
             words = f"{labels[index]}, {name} : {_worded(value, unit)}"
             box = (_at(x), _at(top), _at(each * 0.92), _at(max(bottom - top, 1)))

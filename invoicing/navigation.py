@@ -92,6 +92,7 @@ PAGES = {
         ("Reste à recouvrer", "hourglass_bottom", "collection:balance", "invoicing.view_titre"),
     ),
     "Conventions et tarifs": (
+        ("Simuler un tarif", "query_stats", "conventions:what-if", "tariffs.view_version"),
         ("Ouvertures", "door_open", "conventions:openings", "conventions.view_enrolment"),
         ("Formulaires vierges", "draft", "conventions:blank-papers", "conventions.view_convention"),
         ("Produire les documents", "print", "conventions:productions", "conventions.view_production"),

@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminTextInputWidget
 
@@ -16,6 +17,16 @@ from members.models import Act
 from tariffs.bands import band_problems
 from tariffs.models import Adoption, Band, Charge, Schedule, Version
 from tariffs.versions import copy_version
+
+
+class Simulated:
+    """A page that leads to the simulation of a tariff, which lives in the room above."""
+
+    def has_simulate_permission(self, request, object_id=None):
+        return request.user.has_perms(["tariffs.view_version", "conventions.view_convention"])
+
+    def to_simulation(self, version):
+        return redirect(f"{reverse('conventions:what-if')}?version={version.pk}")
 
 
 class AdoptionInline(ScopedInline):
@@ -44,7 +55,7 @@ class VersionInline(ScopedInline):
 
 
 @admin.register(Schedule)
-class ScheduleAdmin(ScopedAdmin):
+class ScheduleAdmin(ConfirmedAction, Simulated, ScopedAdmin):
     list_display = ["code", "name", "issuer"]
     list_filter = ["issuer"]
     list_select_related = ["issuer"]
@@ -56,9 +67,21 @@ class ScheduleAdmin(ScopedAdmin):
         ("Notes", {"fields": ["note"]}),
     ]
 
+    actions_detail = ["simulate"]
+
     def get_readonly_fields(self, request, obj=None):
         adopted = obj is not None and obj.adoption_set.exists()
         return ["issuer", "code"] if adopted else []
+
+    @action(description="Simuler", permissions=["simulate"], icon="query_stats")
+    def simulate(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        schedule = self.visible_or_404(request, object_id)
+        adoption = schedule.adoption_set.select_related("version").order_by("-school_year").first()
+        latest = adoption.version if adoption else schedule.version_set.order_by("-pk").first()
+        if latest is None:
+            messages.warning(request, "Ce barème n'a encore aucune version à simuler : ajoutez-en une.")
+            return redirect("admin:tariffs_schedule_change", schedule.pk)
+        return self.to_simulation(latest)
 
 
 class FrozenWithVersion:
@@ -96,13 +119,13 @@ class CopyForm(forms.Form):
 
 
 @admin.register(Version)
-class VersionAdmin(ConfirmedAction, FrozenWithVersion, ScopedAdmin):
+class VersionAdmin(ConfirmedAction, Simulated, FrozenWithVersion, ScopedAdmin):
     list_display = ["label", "schedule", "adopted"]
     list_filter = ["schedule"]
     list_select_related = ["schedule"]
     search_fields = ["label", "schedule__code"]
     inlines = [ChargeInline]
-    actions_detail = ["copy"]
+    actions_detail = ["simulate", "copy"]
 
     def get_queryset(self, request):
         return super().get_queryset(request).prefetch_related("adoption_set")
@@ -110,6 +133,10 @@ class VersionAdmin(ConfirmedAction, FrozenWithVersion, ScopedAdmin):
     @admin.display(description="adoptée pour")
     def adopted(self, version):
         return ", ".join(adoption.school_year_label for adoption in version.adoption_set.all())
+
+    @action(description="Simuler", permissions=["simulate"], icon="query_stats")
+    def simulate(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self.to_simulation(self.visible_or_404(request, object_id))
 
     def has_copy_permission(self, request, object_id=None):
         return request.user.has_perm("tariffs.add_version")

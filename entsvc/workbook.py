@@ -1,0 +1,105 @@
+"""How a sheet of ours looks in a spreadsheet: real numbers and dates, frozen header, filter, print."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from openpyxl import Workbook
+from openpyxl.cell import Cell, WriteOnlyCell
+from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl.utils import get_column_letter
+
+from entsvc.cells import neutral
+
+A4 = 9
+HEADER_HEIGHT = 48  # points: three lines of a long heading
+EUROS, WHOLE, DAY, TEXT = '#,##0.00 "€"', "#,##0", "dd/mm/yyyy", "@"
+HEADER_FONT = Font(name="Calibri", size=11, bold=True, color="FFFFFF")
+HEADER_FILL = PatternFill("solid", fgColor="1F3864")
+TOTAL_FONT = Font(name="Calibri", size=11, bold=True)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: heading, width in characters, number format, and whether its total is printed."""
+
+    heading: str
+    width: int
+    format: str = TEXT
+    summed: bool = False
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A cell computed by the spreadsheet: `{row}` stands for the row's number."""
+
+    text: str
+
+
+def add_sheet(
+    workbook: Workbook, title: str, columns: Sequence[Column], rows: Iterable[Sequence[Any]]
+) -> None:
+    """Append a sheet of rows under a frozen header, with a total under the summed columns.
+
+    `workbook` is write-only: rows are streamed, whatever their number.
+    """
+    rows = list(rows)
+    sheet = workbook.create_sheet(title)
+    last = len(rows) + 1
+    letters = [get_column_letter(index) for index in range(1, len(columns) + 1)]
+    for letter, column in zip(letters, columns, strict=True):
+        sheet.column_dimensions[letter].width = column.width
+    sheet.row_dimensions[1].height = HEADER_HEIGHT
+    sheet.freeze_panes = "A2"
+    sheet.auto_filter.ref = f"A1:{letters[-1]}{max(last, 2)}"
+    sheet.page_setup.orientation = "landscape"
+    sheet.page_setup.paperSize = A4
+    sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0
+    sheet.sheet_properties.pageSetUpPr.fitToPage = True
+    sheet.print_title_rows = "1:1"
+    sheet.oddFooter.left.text, sheet.oddFooter.right.text = "&A", "&P / &N"
+    sheet.append([_header(sheet, column) for column in columns])
+    for number, row in enumerate(rows, start=2):
+        sheet.append([_cell(sheet, v, c, number) for v, c in zip(row, columns, strict=True)])
+    if rows and any(column.summed for column in columns):
+        sheet.append(
+            [
+                _total(sheet, c, letter, last, index)
+                for index, (c, letter) in enumerate(zip(columns, letters, strict=True))
+            ]  # fmt: skip
+        )
+
+
+def _header(sheet: Any, column: Column) -> Cell:
+    cell = WriteOnlyCell(sheet, neutral(column.heading))
+    cell.data_type = "s"
+    cell.font, cell.fill = HEADER_FONT, HEADER_FILL
+    cell.alignment = Alignment(wrap_text=True, vertical="center")
+    return cell
+
+
+def _cell(sheet: Any, value: Any, column: Column, row: int) -> Cell | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, Formula):
+        cell = WriteOnlyCell(sheet, value.text.format(row=row))
+    elif isinstance(value, Decimal | int | date):
+        cell = WriteOnlyCell(sheet, value)
+    else:
+        cell = WriteOnlyCell(sheet, neutral(str(value)))
+        cell.data_type = "s"
+    cell.number_format = column.format
+    return cell
+
+
+def _total(sheet: Any, column: Column, letter: str, last: int, index: int) -> Cell | None:
+    """Sum what the filter shows (SUBTOTAL 109), so that the total follows a selection."""
+    if not column.summed and index:
+        return None
+    value = f"=SUBTOTAL(109,{letter}2:{letter}{last})" if column.summed else "Total"
+    cell = WriteOnlyCell(sheet, value)
+    cell.font = TOTAL_FONT
+    cell.number_format = column.format if column.summed else TEXT
+    return cell
