@@ -1,28 +1,36 @@
-# The Python of the tests: another one may resolve the requirements to other versions.
+# The Debian and the Python of the tests: others may resolve the requirements differently.
 FROM python:3.11-slim-bookworm AS build
 RUN python -m venv /venv
 COPY requirements/base.txt /tmp/base.txt
 RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /tmp/base.txt
+# Three programs of it go into the image; the package itself would bring Perl with them.
+RUN apt-get update && apt-get install -y --no-install-recommends postgresql-client-15
 
 FROM python:3.11-slim-bookworm
-# The same list as in bin/setup.
+# The same list as in bin/setup, then what psql needs.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
         libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz0b libharfbuzz-subset0 \
+        libpq5 libreadline8 \
     && rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home --uid 10001 entsvc \
     && install --directory --owner entsvc --group entsvc /data/media
 COPY --from=build /venv /venv
+# For bin/backup and bin/restore. Of the version of the server in docker-compose.yml, or a newer one.
+COPY --from=build \
+    /usr/lib/postgresql/15/bin/pg_dump /usr/lib/postgresql/15/bin/pg_restore /usr/lib/postgresql/15/bin/psql \
+    /usr/local/bin/
 WORKDIR /app
 COPY . .
-ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 DEBUG=0 MEDIA_ROOT=/data/media
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 DEBUG=0 MEDIA_ROOT=/data/media \
+    WEB_CONCURRENCY=3
 # Settings demand these three; none of them stays in the image.
 RUN SECRET_KEY=build ALLOWED_HOSTS=build DATABASE_URL=sqlite://:memory: \
-    python manage.py collectstatic --noinput
+    python manage.py collectstatic --noinput \
+    && pg_dump --version && pg_restore --version && psql --version
 USER entsvc
 EXPOSE 8000
-# A port that accepts: a request would need a host name and HTTPS.
+# The process answers; /sante/prete/ also asks the database.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
-    CMD ["python", "-c", "import socket; socket.create_connection(('127.0.0.1', 8000), 3)"]
-# The access log leaves out the query and the referrer: a link of /espace/ holds its token there.
-CMD ["gunicorn", "entsvc.wsgi", "--bind=0.0.0.0:8000", "--workers=3", "--timeout=120", "--worker-tmp-dir=/dev/shm", "--no-control-socket", "--access-logfile=-", "--access-logformat=%(h)s %(t)s \"%(m)s %(U)s\" %(s)s %(B)s %(M)sms"]
+    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/sante/', timeout=4)"]
+CMD ["gunicorn", "--config=python:entsvc.serving", "--bind=0.0.0.0:8000", "entsvc.wsgi"]

@@ -4,7 +4,7 @@ PYTEST_ARGS ?= -n 2 --dist worksteal
 # The static checks need no data: whatever the database of the moment, it stays out of them.
 NO_DATABASE := DATABASE_URL=sqlite://:memory:
 
-.PHONY: help setup demo serve test fix bench
+.PHONY: help setup demo serve test fix bench backup restore
 
 help:
 	@echo "make setup   prépare l'environnement Python dans .venv"
@@ -13,6 +13,8 @@ help:
 	@echo "make test    vérifie le format, les imports, les migrations, puis lance les tests"
 	@echo "make fix     corrige la mise en forme du code"
 	@echo "make bench   mesure les temps de calcul et de rendu"
+	@echo "make backup [TO=dossier ou fichier.tar]    sauvegarde la base et les documents"
+	@echo "make restore FROM=fichier.tar [REPLACE=1]  restaure, migre et vérifie le registre"
 
 setup:
 	@bin/setup
@@ -41,3 +43,9 @@ fix: setup
 
 bench: setup
 	$(PYTHON) -m tests.benchmarks
+
+backup:
+	@bin/backup $(if $(TO),"$(TO)")
+
+restore:
+	@bin/restore $(if $(FROM),"$(FROM)") $(if $(REPLACE),--replace)

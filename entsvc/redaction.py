@@ -1,9 +1,14 @@
-"""What the log of the development server must not keep: the one-time links."""
+"""What no log must keep: the one-time links."""
 
 import logging
 import re
 
 _TOKEN = re.compile(r"(jeton=)[^\s&\"']+")
+
+
+def without_tokens(text: str) -> str:
+    """Return a text with the tokens of its addresses replaced by stars."""
+    return _TOKEN.sub(r"\1***", text)
 
 
 class WithoutTokens(logging.Filter):
@@ -13,8 +18,8 @@ class WithoutTokens(logging.Filter):
         """Change the record, and let it pass."""
         if isinstance(record.args, tuple):
             record.args = tuple(
-                _TOKEN.sub(r"\1***", item) if isinstance(item, str) else item for item in record.args
+                without_tokens(item) if isinstance(item, str) else item for item in record.args
             )
         if isinstance(record.msg, str):
-            record.msg = _TOKEN.sub(r"\1***", record.msg)
+            record.msg = without_tokens(record.msg)
         return True

@@ -6,6 +6,8 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
+from entsvc import logs
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
@@ -58,6 +60,8 @@ if TASKS_BACKEND == "database":
     INSTALLED_APPS.append("django_tasks_db")
 
 MIDDLEWARE = [
+    # Before what looks at the host name and asks for HTTPS: a probe has neither.
+    "entsvc.health.HealthChecks",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "members.portal.headers.PortalHeaders",
@@ -104,6 +108,10 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    # Seconds, then milliseconds: a server that no longer answers is an error, not an endless wait.
+    options = DATABASES["default"].setdefault("OPTIONS", {})
+    options.setdefault("connect_timeout", 5)
+    options.setdefault("tcp_user_timeout", 10_000)
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "members.User"
@@ -196,29 +204,15 @@ DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default=f"ENT <ne-pas-repondre@{_
 # Where what waits for the end of a response is done: « thread », or « inline » for tests.
 AFTER_RESPONSE = "thread"
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {"no_token": {"()": "entsvc.redaction.WithoutTokens"}},
-    "handlers": {
-        "server": {
-            "class": "logging.StreamHandler",
-            "filters": ["no_token"],
-            "formatter": "django.server",
-        }
-    },
-    "formatters": {
-        "django.server": {
-            "()": "django.utils.log.ServerFormatter",
-            "format": "[{server_time}] {message}",
-            "style": "{",
-        }
-    },
-    "loggers": {"django.server": {"handlers": ["server"], "level": "INFO", "propagate": False}},
-}
+# On the error output: « json », one object per line, or « text ».
+LOG_FORMAT = env("LOG_FORMAT", default="text" if DEBUG else "json")
+if LOG_FORMAT not in logs.FORMATS:
+    raise ImproperlyConfigured(f"LOG_FORMAT vaut {' ou '.join(logs.FORMATS)}, pas « {LOG_FORMAT} ».")
+LOGGING = logs.configuration(LOG_FORMAT)
 
 if not DEBUG:
-    MIDDLEWARE.insert(1, "whitenoise.middleware.WhiteNoiseMiddleware")
+    MIDDLEWARE.insert(1, "entsvc.request_log.RequestLog")
+    MIDDLEWARE.insert(3, "whitenoise.middleware.WhiteNoiseMiddleware")
     SECURE_SSL_REDIRECT = True
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 365 * 24 * 3600

@@ -164,6 +164,14 @@ def copy(template: Scratch, folder: Path) -> Scratch:
     return scratch
 
 
+def empty(folder: Path) -> Scratch:
+    """Make a database without a table, and no folder of documents."""
+    scratch = Scratch(_fresh_url(folder), folder)
+    if POSTGRESQL:
+        _create(scratch, template="template1")
+    return scratch
+
+
 def _create(scratch: Scratch, *, template: str) -> None:
     _on_server(f'CREATE DATABASE "{_name(scratch.url)}" TEMPLATE "{template}"')
 
