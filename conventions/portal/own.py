@@ -1,5 +1,7 @@
 """Which agreements, amendments and papers an account of a mayor's office may open, and act upon."""
 
+from collections.abc import Collection, Iterator
+
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
@@ -20,10 +22,12 @@ def conventions_of(members: QuerySet[Member]) -> QuerySet[Convention]:
     ).select_related("schedule__issuer", "party", "debtor", "act", "committee_act", "succeeds")
 
 
-def issuers_of(member: Member) -> QuerySet:
-    """Return the keys of the issuers whose agreements a member's pages show."""
-    shown = conventions_of(Member.objects.filter(pk=member.pk)).select_related(None).order_by()
-    return shown.values_list("schedule__issuer", flat=True).distinct()
+def issuers_of(members: Collection[int]) -> Iterator[tuple[int, int]]:
+    """Yield members, among these, and the keys of the issuers whose agreements their pages show."""
+    shown = conventions_of(Member.objects.filter(pk__in=members)).select_related(None).order_by()
+    for party, debtor, issuer in shown.values_list("party", "debtor", "schedule__issuer").distinct():
+        yield party, issuer
+        yield debtor, issuer
 
 
 def convention_or_404(request: HttpRequest, pk: int) -> Convention:

@@ -1,12 +1,13 @@
 """The titres of members and of those they took over, with what was paid of them and by when to pay."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 
 from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 
+from entsvc.changes import in_batches
 from invoicing.deadlines import Deadline, deadline
 from invoicing.models import Titre, TitreDocument
 from invoicing.payments import Standing, standing
@@ -53,10 +54,13 @@ def titres_of(members: QuerySet[Member]) -> QuerySet[Titre]:
     )
 
 
-def issuers_of(member: Member) -> QuerySet:
-    """Return the keys of the issuers whose titres a member's pages show, or are to show."""
-    shown = [member.pk, *successions.taken_over_by([member.pk])]
-    return Titre.objects.filter(debtor__in=shown).order_by().values_list("issuer", flat=True).distinct()
+def issuers_of(members: Collection[int]) -> Iterator[tuple[int, int]]:
+    """Yield members, among these, and the keys of the issuers whose titres they read, or are to read."""
+    stands = {key: key for key in members} | successions.taken_over_by(members)
+    for batch in in_batches(stands):
+        rows = Titre.objects.filter(debtor__in=batch).order_by().values_list("debtor", "issuer")
+        for debtor, issuer in rows.distinct():
+            yield stands[debtor], issuer
 
 
 def row(titre: Titre, own: Collection[int], on: date) -> Row:

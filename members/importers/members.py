@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import Q
+from django.db.models import Q, prefetch_related_objects
 
 from entsvc.cells import RowError, checked, parse_flag, required
 from entsvc.changes import Plan, fill, in_batches, write
@@ -96,13 +96,18 @@ def apply(records: list[Record], job: Job) -> None:
     about which member is decided before any is written: their order says nothing.
     """
     plan, before = Plan(), {}
-    for record, member in _decided(records, job):
+    decided = list(_decided(records, job))
+    known = [member for _, member in decided if member]
+    for batch in in_batches(known):
+        prefetch_related_objects(batch, "contacts")
+    concerned = reach.by_member(known) if job.issuers is not None else {}
+    for record, member in decided:
         if member is None:
             told = {n: v for n, v in record.facts.items() if v not in ("", None)}
             plan.create.append(Member(**told))
             continue
         _say_what_is_replaced(member, record, job)
-        facts = _without_refused_address(member, record, job)
+        facts = _without_refused_address(member, record, concerned.get(member.pk, frozenset()), job)
         if not _same_address(member, facts["email"]):
             before[member] = access.addresses(member)
         if fill(member, facts):
@@ -250,10 +255,12 @@ def _same_address(member: Member, email: str) -> bool:
     return not email or email.lower() == member.email.lower()
 
 
-def _without_refused_address(member: Member, record: Record, job: Job) -> dict[str, Any]:
+def _without_refused_address(
+    member: Member, record: Record, concerned: frozenset[int], job: Job
+) -> dict[str, Any]:
     """Return what a row says of a member, without the address that the account may not give it."""
     email = record.facts["email"]
-    if _same_address(member, email) or reach.may_write(member, job.issuers):
+    if _same_address(member, email) or reach.are_among(concerned, job.issuers):
         return record.facts
     message = f"Adresse laissée telle qu'elle est. {reach.refusal(member)}"
     job.report.flag(record.line, "courriel", email, message)

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import prefetch_related_objects
 
 from entsvc import journal, mail
+from entsvc.changes import in_batches
 from members.models import Issuer, Member
 from members.portal import access, reach
 
@@ -29,6 +31,8 @@ def tell(
     without the mairie's knowledge; so are the issuers that deal with the member, even where it had no
     address to warn, but for `issuers`, those of the account that did it.
     """
+    for batch in in_batches(before):
+        prefetch_related_objects(batch, "contacts")
     changes = [change for member, known in before.items() if (change := _change(member, known))]
     with transaction.atomic():
         for change in changes:
@@ -58,7 +62,7 @@ def _record(change: Change, actor: str) -> None:
 
 
 def _invite(change: Change) -> None:
-    named = {email.lower() for email in change.member.contacts.values_list("email", flat=True)}
+    named = {contact.email.lower() for contact in change.member.contacts.all()}
     for address in change.added:
         if address in named:
             url = mail.link("espace:sign-in")
@@ -69,8 +73,9 @@ def _invite(change: Change) -> None:
 def _warn_issuers(changes: list[Change], actor: str, issuers: frozenset[int]) -> None:
     """Write once to each other issuer, of all the members that it deals with."""
     theirs: dict[int, list[Change]] = {}
+    concerned = reach.by_member(change.member for change in changes)
     for change in changes:
-        for key in reach.issuers_of(change.member) - issuers:
+        for key in concerned.get(change.member.pk, frozenset()) - issuers:
             theirs.setdefault(key, []).append(change)
     for issuer in Issuer.objects.filter(pk__in=theirs).order_by("pk"):
         context = {"issuer": issuer, "changes": theirs[issuer.pk], "actor": actor}
