@@ -6,7 +6,10 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
 
+from conventions.portal.own import conventions_of
 from entsvc.french import euros
+from invoicing.evolution import evolution
+from invoicing.models import Titre
 from invoicing.portal import own
 from members.models import Member
 from members.portal import expectations, panels, reach
@@ -42,11 +45,21 @@ def expected(request: HttpRequest, member: Member) -> Iterable[Expectation]:
             )
 
 
+def evolution_panel(request: HttpRequest, member: Member) -> str:
+    """Draw how the schools, the pupils and the amounts of a member went, once there are two years."""
+    one = Member.objects.filter(pk=member.pk)
+    found = evolution(Titre.objects.filter(debtor=member), conventions_of(one))
+    if len(found.years) < 2:
+        return ""
+    return render_to_string("espace/titres/evolution.html", {"evolution": found})
+
+
 def register() -> None:
     """Give these parts to the home page."""
     expectations.register("titres", expected)
     reach.register("titres", own.issuers_of)
     panels.register(Panel("titres", 40, titres_panel))
+    panels.register(Panel("evolution", 50, evolution_panel))
 
 
 def _when(row: own.Row) -> str:
