@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
-from conventions.models import Convention
+from conventions.models import Convention, Enrolment
 from entsvc import school_year
 from invoicing.evolution import LONGEST, evolution
 from invoicing.models import Titre
@@ -96,6 +96,8 @@ def reader(*issuers):
 
 def test_the_page_of_a_member_shows_both_pictures_and_their_figures(world, client):
     titre = world.issue().titres[0]
+    Convention.objects.filter(debtor=titre.debtor).update(first_year=YEAR - 1, last_year=YEAR)
+    Enrolment.objects.filter(convention__debtor=titre.debtor).update(first_year=YEAR - 1)
     client.force_login(reader(world.issuer))
     page = client.get(reverse("admin:members_member_change", args=[titre.debtor_id])).content.decode()
     assert page.count('role="img"') == 2
