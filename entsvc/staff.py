@@ -1,6 +1,7 @@
 """How staff pages behave: French search without accents, money and school years, read-only rows."""
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup
@@ -8,7 +9,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import display_for_field, label_for_field, lookup_field
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
-from django.db.models import Field, ForeignKey, Model, QuerySet
+from django.db.models import Field, ForeignKey, Model, QuerySet, URLField
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -27,7 +28,31 @@ LINK = '<a class="text-primary-600 whitespace-nowrap dark:text-primary-500" href
 WIDGETS = {
     MoneyField: {"widget": UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"})},
     SchoolYearField: {"widget": UnfoldAdminTextInputWidget},
+    URLField: {"assume_scheme": "https"},
 }
+
+
+def asked_once(request: HttpRequest, key: tuple[Any, ...], ask: Callable[[], Any]) -> Any:
+    """Return what `ask` answers, once for a page that is only read: its rights are looked at often."""
+    if request.method not in ("GET", "HEAD"):
+        return ask()
+    answers = vars(request).setdefault("_answers", {})
+    if key not in answers:
+        answers[key] = ask()
+    return answers[key]
+
+
+def shown_once(column: Callable[[Any, Model], Any]) -> Callable[[Any, Model], Any]:
+    """Compute what a page shows of a row once: it looks at each read-only field several times."""
+
+    @wraps(column)
+    def shown(page: Any, row: Model) -> Any:
+        known = vars(row).setdefault("_shown", {})
+        if column.__name__ not in known:
+            known[column.__name__] = column(page, row)
+        return known[column.__name__]
+
+    return shown
 
 
 class StaffList(ChangeList):
@@ -67,6 +92,15 @@ class StaffAdmin(HistoryPage, ModelAdmin):
         """Name the list after what it holds."""
         title = capfirst(self.opts.verbose_name_plural)
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Model | None:
+        """Read the row of a page once, whatever asks for it."""
+        key = ("row", type(self), str(object_id), from_field)
+        return asked_once(
+            request, key, lambda: super(StaffAdmin, self).get_object(request, object_id, from_field)
+        )
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         """Allow what other pages link to."""

@@ -52,6 +52,7 @@ from invoicing.statuses import ORDER, Status, with_status
 from members.models import Issuer
 from tariffs.models import Adoption, Schedule
 
+UNDER_WAY = (states.DRAFT, states.SENT, states.SIGNED)
 OPEN = (Status.SENT, Status.TAKEN, Status.PARTLY_PAID)
 
 
@@ -154,7 +155,9 @@ def _counts(scope: Scope, titres: QuerySet[Titre]) -> dict[str, int]:
         for kind in (BordereauEvent.Kind.SIGNED, BordereauEvent.Kind.SENT)
     )
     bordereaux = Bordereau.objects.filter(pk__in=titres.order_by().values("bordereau"))
+    agreements = all_agreements(scope)
     rows = {
+        **{status: agreements.filter(status=status) for status in UNDER_WAY},
         "filed": Amendment.objects.filter(status=states.FILED, convention__schedule__issuer=issuer),
         "statements": CostStatement.objects.filter(
             schedule__issuer=issuer, school_year=scope.year, closed_at=None
@@ -237,8 +240,6 @@ def _data(scope: Scope, year: Year) -> Iterator[Task]:
 
 
 def _agreements(scope: Scope, year: Year) -> Iterator[Task]:
-    rows = all_agreements(scope).order_by().values_list("status").annotate(number=Count("pk"))
-    numbers = dict(rows)
     told = (
         (states.DRAFT, "convention à envoyer", "conventions à envoyer", "Projets pas encore envoyés."),
         (states.SENT, "convention à signer", "conventions à signer", "Envoyées, pas encore revenues."),
@@ -250,13 +251,14 @@ def _agreements(scope: Scope, year: Year) -> Iterator[Task]:
         ),
     )
     for status, one, many, advice in told:
-        if numbers.get(status):
+        number = year.counts[status]
+        if number:
             link = _list(
                 "admin:conventions_convention_changelist",
                 status__exact=status,
                 schedule__issuer__id__exact=scope.issuer.pk,
             )
-            yield Task(plural(numbers[status], one, many), advice, link)
+            yield Task(plural(number, one, many), advice, link)
     if year.counts["filed"]:
         yield Task(
             plural(year.counts["filed"], "avenant à examiner", "avenants à examiner"),

@@ -10,7 +10,7 @@ from django.urls import reverse
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from entsvc.staff import ConfirmedAction
+from entsvc.staff import ConfirmedAction, asked_once
 from members.access import ScopedAdmin, ScopedInline
 from members.admin.acts import ActPage
 from members.models import Act
@@ -90,19 +90,25 @@ class FrozenWithVersion:
     def version_of(self, obj):
         return obj if isinstance(obj, Version) else obj.version
 
+    def is_frozen(self, request, obj):
+        if obj is None:
+            return False
+        version = self.version_of(obj)
+        return asked_once(request, ("adopted", version.pk), lambda: version.is_adopted)
+
     def has_change_permission(self, request, obj=None):
         allowed = super().has_change_permission(request, obj)
-        return allowed and not (obj is not None and self.version_of(obj).is_adopted)
+        return allowed and not self.is_frozen(request, obj)
 
     def has_delete_permission(self, request, obj=None):
         allowed = super().has_delete_permission(request, obj)
-        return allowed and not (obj is not None and self.version_of(obj).is_adopted)
+        return allowed and not self.is_frozen(request, obj)
 
 
 class FrozenInline(FrozenWithVersion, ScopedInline):
     def has_add_permission(self, request, obj=None):
         allowed = super().has_add_permission(request, obj)
-        return allowed and not (obj is not None and self.version_of(obj).is_adopted)
+        return allowed and not self.is_frozen(request, obj)
 
 
 class ChargeInline(FrozenInline):

@@ -16,7 +16,7 @@ from entsvc import scans
 from entsvc.downloads import attachment
 from entsvc.fields import EurosField
 from entsvc.french import euros, price
-from entsvc.staff import WIDGETS, ConfirmedAction, ReadOnlyInline
+from entsvc.staff import WIDGETS, ConfirmedAction, ReadOnlyInline, asked_once, shown_once
 from invoicing import quotes
 from invoicing.admin.while_open import WhileOpen
 from invoicing.apart import CampaignRefused, is_billed, obstacles, unserved
@@ -68,10 +68,12 @@ class CatalogueAdmin(ScopedAdmin):
 
     def get_readonly_fields(self, request, obj=None):
         """Keep only the end of its validity open once a quote that was sent rests on it."""
-        return [name for name in self.fields if name != "ends_on"] if is_quoted(obj) else []
+        frozen = asked_once(request, ("quoted", obj and obj.pk), lambda: is_quoted(obj))
+        return [name for name in self.fields if name != "ends_on"] if frozen else []
 
     def has_delete_permission(self, request, obj=None):
-        return not is_quoted(obj) and super().has_delete_permission(request, obj)
+        frozen = asked_once(request, ("quoted", obj and obj.pk), lambda: is_quoted(obj))
+        return not frozen and super().has_delete_permission(request, obj)
 
 
 @admin.register(CatalogueItem)
@@ -123,11 +125,13 @@ class QuoteLineInline(WhileOpen, ScopedInline):
 
 class QuoteEventInline(ReadOnlyInline):
     model = QuoteEvent
+    per_page = None
     fields = ["kind", "on", "reference", "comment", "recorded_by"]
 
 
 class SupplierInvoiceInline(ReadOnlyInline):
     model = SupplierInvoice
+    per_page = None
     fields = ["number", "dated", "served_on", "amount_euros", "mandat", "paid_on"]
     readonly_fields = ["amount_euros"]
     show_change_link = True
@@ -354,6 +358,7 @@ class QuoteAdmin(QuoteSteps, ConfirmedAction, ScopedAdmin):
         return quotes.state_of(quote).label
 
     @display(description="documents")
+    @shown_once
     def papers(self, quote):
         links = [
             (reverse("admin:invoicing_quote_document", args=[quote.pk, code]), label)
@@ -362,6 +367,7 @@ class QuoteAdmin(QuoteSteps, ConfirmedAction, ScopedAdmin):
         return format_html_join(" · ", '<a class="underline" href="{}">{}</a>', links) or "—"
 
     @display(description="titres")
+    @shown_once
     def titres(self, quote):
         campaign = getattr(quote, "campaign", None)
         rows = Titre.objects.filter(campaign=campaign, campaign__isnull=False).order_by(
@@ -374,6 +380,7 @@ class QuoteAdmin(QuoteSteps, ConfirmedAction, ScopedAdmin):
         return format_html_join(", ", '<a class="underline" href="{}">{}</a>', links) or "—"
 
     @display(description="reste à faire")
+    @shown_once
     def to_do(self, quote):
         if quote.sent_on is None:
             return " ".join(quotes.findings(quote, timezone.localdate())) or "Rien : prêt à envoyer."

@@ -3,7 +3,7 @@
 from django.contrib import admin, messages
 from django.contrib.admin.utils import flatten_fieldsets
 from django.core.exceptions import PermissionDenied
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.defaultfilters import filesizeformat
@@ -34,7 +34,7 @@ from invoicing.corrections import due
 from invoicing.exports.journal_of_titres import CONTENT_TYPES, write_journal
 from invoicing.follow_up_forms import AnswerForm, JournalForm, TitreForm
 from invoicing.forms import PaymentForm
-from invoicing.models import Payment, Titre, TitreDocument, TitreEvent, TitreLine
+from invoicing.models import MandatRequest, Payment, Titre, TitreDocument, TitreEvent, TitreLine
 from invoicing.payments import PaymentRefused, in_words, record_payment, standing
 from invoicing.prescription import limits_told
 from invoicing.statuses import history_of, shown, steps_of, with_status
@@ -46,6 +46,10 @@ LONGEST_NUMBER = 6  # digits, as in a reference
 FOLLOW_UP = {"title": "Suivre", "icon": "timeline", "items": ["add_payment", "answer", "number_it"]}
 
 
+# Tables of the page of a titre, and the column of its row that tells whether they have any.
+COUNTED_WITH = {TitreDocument: "is_drawn", MandatRequest: "has_mandats"}
+
+
 class TitreLineInline(ReadOnlyInline):
     model = TitreLine
     fields = ["charge_label", "uai", "school", "commune", "explanation", "amount"]
@@ -53,6 +57,7 @@ class TitreLineInline(ReadOnlyInline):
 
 class TitreDocumentInline(ReadOnlyInline):
     model = TitreDocument
+    per_page = None  # a few rows: no need to count them first
     fields = ["kept_as", "size", "fingerprint"]
     readonly_fields = fields
 
@@ -79,11 +84,13 @@ class TitreDocumentInline(ReadOnlyInline):
 
 class TitreEventInline(ReadOnlyInline):
     model = TitreEvent
+    per_page = None  # a few rows: no need to count them first
     fields = ["kind", "on", "comment", "recorded_by"]
 
 
 class PaymentInline(ReadOnlyInline):
     model = Payment
+    per_page = None  # a few rows: no need to count them first
     fields = ["kind", "received_on", "amount_euros", "reference", "recorded_by"]
     readonly_fields = ["amount_euros"]
     linked = "reference"
@@ -114,7 +121,12 @@ class TitreAdmin(ChosenTitres, CorrectionActions, ConfirmedAction, ScopedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         corrections = Titre.objects.defer("payload").order_by("pk")
-        titres = with_status(super().get_queryset(request).defer("payload"))
+        titres = with_status(super().get_queryset(request).defer("payload")).annotate(
+            **{
+                name: Exists(model.objects.filter(titre=OuterRef("pk")))
+                for model, name in COUNTED_WITH.items()
+            }
+        )
         related = titres.select_related("issuer", "debtor", "campaign__schedule", "bordereau__issuer")
         return related.prefetch_related(
             "payments", "events", "bordereau__events", Prefetch("corrections", corrections)
@@ -363,9 +375,11 @@ class TitreAdmin(ChosenTitres, CorrectionActions, ConfirmedAction, ScopedAdmin):
 
 
 def _has_rows(inline: type[ReadOnlyInline], titre: Titre) -> bool:
-    """Tell whether a table has rows, from those already loaded; a titre always has lines."""
+    """Tell whether a table has rows, from what is already loaded; a titre always has lines."""
     if inline.model is TitreLine:
         return True
+    if inline.model in COUNTED_WITH:
+        return getattr(titre, COUNTED_WITH[inline.model])
     accessor = inline.model._meta.get_field(inline.fk_name or "titre").remote_field.get_accessor_name()
     rows = getattr(titre, accessor)
     loaded = accessor in getattr(titre, "_prefetched_objects_cache", ())

@@ -48,6 +48,7 @@ from invoicing.statuses import ORDER, Status, with_status
 from invoicing.verification import verify
 from members.models import Signatory, User
 from tests.factories import IssuerFactory
+from tests.invoicing.few_queries import check_every_page
 
 pytestmark = pytest.mark.django_db
 
@@ -103,6 +104,7 @@ def test_the_demonstration_issues_every_regime_and_its_documents(tmp_path):
     assert verdict.green, verdict.deviations
     check_signed_here()
     check_lives()
+    assert min(check_every_page(username) for username in ("gestionnaire", "finances")) > 150
     check_saubens(text_of(Titre.objects.get(siret="21310533100010")))
     departement = text_of(Titre.objects.get(siret="22800001400016"))
     check_local_mentions(departement[0])
