@@ -41,7 +41,8 @@ class Group:
 
 def words_of(text: str) -> str:
     """Return the words to look for: a SIRET or a SIREN typed in groups is one number."""
-    words = " ".join(text.split())[:100]
+    # PostgreSQL has no text with a NUL.
+    words = " ".join(text.replace("\x00", " ").split())[:100]
     digits = words.replace(" ", "")
     return digits if re.fullmatch(r"\d{9}|\d{14}", digits) else words
 
