@@ -281,7 +281,7 @@ def _calls(scope: Scope, year: Year) -> Iterator[Task]:
                 f"{reverse('admin:invoicing_campaign_add')}?{query}",
             )
     for run in year.runs:
-        page = reverse("admin:invoicing_run_change", args=[run.pk])
+        page = reverse("collection:review", args=[run.pk])
         if run.ready:
             yield Task(
                 plural(run.ready, "appel à émettre", "appels à émettre"),

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from invoicing import collection_pages, home_page
+from invoicing import collection_pages, explanation_pages, home_page, review_pages
 
 app_name = "collection"
 
@@ -11,4 +11,15 @@ urlpatterns = [
     path("reste-a-recouvrer/", admin.site.admin_view(collection_pages.balance_page), name="balance"),
     path("recherche/", admin.site.admin_view(home_page.search_page), name="search"),
     path("relances/", admin.site.admin_view(collection_pages.reminders_page), name="reminders"),
+    path("calculs/<int:run>/revue/", admin.site.admin_view(review_pages.review_page), name="review"),
+    path(
+        "calculs/<int:run>/revue/<int:call>/",
+        admin.site.admin_view(review_pages.member_page),
+        name="review-member",
+    ),
+    path(
+        "calculs/<int:run>/revue/<int:call>/lignes/<int:position>/",
+        admin.site.admin_view(explanation_pages.explanation_page),
+        name="explanation",
+    ),
 ]

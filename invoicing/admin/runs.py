@@ -10,11 +10,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from unfold.decorators import action, display
+from unfold.enums import ActionVariant
 
 from entsvc.downloads import as_attachment
 from entsvc.french import euros, plural
 from entsvc.journal import record
-from entsvc.staff import ConfirmedAction, ReadOnlyInline
+from entsvc.staff import LINK, ConfirmedAction, ReadOnlyInline
 from invoicing.calculation import CampaignRefused, compute_again, open_supplement
 from invoicing.drift import shown_drifts
 from invoicing.exports.unbilled import write_unbilled
@@ -42,7 +43,7 @@ class CampaignAdmin(ConfirmedAction, ScopedAdmin):
     list_filter = ["schedule", "school_year", "apart"]
     list_select_related = ["schedule"]
     fields = ["schedule", "school_year"]
-    actions_detail = ["compute", "supplement"]
+    actions_detail = ["review", "compute", "supplement"]
     actions_list = ["export_unbilled"]
     change_form_outer_after_template = "admin/invoicing/drifts.html"
 
@@ -70,6 +71,15 @@ class CampaignAdmin(ConfirmedAction, ScopedAdmin):
     def has_compute_permission(self, request, object_id=None):
         return request.user.has_perm("invoicing.compute_run")
 
+    @action(description="Revue du dernier calcul", icon="fact_check", variant=ActionVariant.PRIMARY)
+    def review(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        campaign = self.visible_or_404(request, object_id)
+        last = campaign.runs.order_by("-number").values_list("pk", flat=True).first()
+        if last is None:
+            messages.info(request, "Cette campagne n'a pas encore de calcul.")
+            return redirect("admin:invoicing_campaign_change", campaign.pk)
+        return redirect("collection:review", last)
+
     @action(description="Calculer", permissions=["compute"], icon="calculate")
     def compute(self, request: HttpRequest, object_id: str) -> HttpResponse:
         campaign = self.visible_or_404(request, object_id)
@@ -85,7 +95,7 @@ class CampaignAdmin(ConfirmedAction, ScopedAdmin):
             messages.error(request, str(error))
             return redirect("admin:invoicing_campaign_change", object_id)
         messages.success(request, f"{run} : {euros(run.total)}.")
-        return redirect("admin:invoicing_run_change", run.pk)
+        return redirect("collection:review", run.pk)
 
     def has_supplement_permission(self, request, object_id=None):
         campaign = self.get_object(request, object_id) if object_id is not None else None
@@ -103,7 +113,7 @@ class CampaignAdmin(ConfirmedAction, ScopedAdmin):
                 form.add_error(None, str(error))
             else:
                 messages.success(request, f"{run} : {euros(run.total)} à appeler en plus.")
-                return redirect("admin:invoicing_run_change", run.pk)
+                return redirect("collection:review", run.pk)
         facts = [
             f"Tout {campaign.schedule.code} {campaign.school_year_label} est recalculé avec les données "
             "d'aujourd'hui, puis comparé à ce qui est déjà appelé de chaque payeur.",
@@ -217,6 +227,7 @@ class RunAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
         "total_euros",
         "calls_count",
         "blocked",
+        "review_link",
     ]
     list_filter = ["campaign__schedule", "campaign__school_year"]
     list_select_related = ["campaign__schedule"]
@@ -227,7 +238,7 @@ class RunAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
     readonly_fields = fields
     inlines = [AnomalyInline, RunCallInline]
 
-    actions_detail = ["issue_titres", "export_call"]
+    actions_detail = ["review", "issue_titres", "export_call"]
 
     def get_inlines(self, request, obj):
         if obj is not None and not obj.anomalies.exists():
@@ -257,6 +268,14 @@ class RunAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
     @display(description="bloqués", ordering="n_blocked")
     def blocked(self, run):
         return run.n_blocked
+
+    @display(description="revue")
+    def review_link(self, run):
+        return format_html(LINK, reverse("collection:review", args=[run.pk]), "Revue")
+
+    @action(description="Revue", icon="fact_check", variant=ActionVariant.PRIMARY)
+    def review(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect("collection:review", self.visible_or_404(request, object_id).pk)
 
     @display(description="tarif")
     def tariff(self, run):
@@ -350,7 +369,18 @@ def _blocked_in_words(count):
 
 class CallLineInline(ReadOnlyInline):
     model = CallLine
-    fields = ["charge_label", "uai", "school", "commune", "explanation", "amount"]
+    fields = ["charge_label", "uai", "school", "commune", "explanation", "amount", "why"]
+    readonly_fields = ["why"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("call")
+
+    @display(description="pourquoi")
+    def why(self, line):
+        if line.pk is None:
+            return ""
+        facts = [line.call.run_id, line.call_id, line.position]
+        return format_html(LINK, reverse("collection:explanation", args=facts), "Expliquer")
 
 
 class CallAnomalyInline(AnomalyWeight, ReadOnlyInline):
@@ -360,7 +390,7 @@ class CallAnomalyInline(AnomalyWeight, ReadOnlyInline):
 
 
 @admin.register(Call)
-class CallAdmin(TitresToReduce, ScopedReadOnlyAdmin):
+class CallAdmin(ConfirmedAction, TitresToReduce, ScopedReadOnlyAdmin):
     list_display = ["name", "siret", "total_euros", "is_blocked", "run"]
     list_filter = ["run__campaign"]
     linked_lookups = ["run__id__exact"]
@@ -369,6 +399,12 @@ class CallAdmin(TitresToReduce, ScopedReadOnlyAdmin):
     fields = ["run", "debtor", "siret", "name", "total_euros", "titres_to_reduce"]
     readonly_fields = fields
     inlines = [CallLineInline, CallAnomalyInline]
+    actions_detail = ["explain"]
+
+    @action(description="Expliquer", icon="fact_check", variant=ActionVariant.PRIMARY)
+    def explain(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        call = self.visible_or_404(request, object_id)
+        return redirect("collection:review-member", call.run_id, call.pk)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         blocking = Anomaly.objects.filter(call=OuterRef("pk"), blocking=True)

@@ -129,7 +129,7 @@ def test_computing_happens_on_post_only(client, occ, run):
     assert Run.objects.count() == 1
     response = client.post(url)
     latest = Run.objects.get(number=2)
-    assert response.url == reverse("admin:invoicing_run_change", args=[latest.pk])
+    assert response.url == reverse("collection:review", args=[latest.pk])
     assert latest.computed_by == "gestionnaire"
 
 

@@ -1,0 +1,124 @@
+"""Where a run stands: is it the last one, was it issued, and what changed since it was computed."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import Count, Q, QuerySet, Value
+
+from conventions.assessment import enrolled_in
+from conventions.models import Convention, DeliveredUnits, Delivery, Enrolment, Subscription
+from entsvc import history
+from entsvc.french import plural
+from invoicing.models import (
+    Acceptance,
+    Adjustment,
+    DecidedDeduction,
+    Exclusion,
+    Run,
+    Titre,
+    VotedAmount,
+    YearPool,
+)
+from members.models import Headcount, Usage
+from tariffs import engine
+
+DECISIONS = (YearPool, DecidedDeduction, Adjustment, Exclusion, Acceptance, VotedAmount)
+LISTS = (Enrolment, Subscription, DeliveredUnits, Delivery)
+
+# What changed, one and several.
+DECISION = "décision de l'année|décisions de l'année"
+LISTED = "inscription, option ou prestation modifiée|inscriptions, options ou prestations modifiées"
+
+
+@dataclass(frozen=True)
+class State:
+    """What a reader of a run should know before acting on it.
+
+    `latest` is the number of the last run of its campaign. `issued` counts its own titres, `elsewhere`
+    those of its campaign that other runs gave, `since` what was issued or corrected of the year after
+    it was computed, and `changes` says, in French, which data changed since.
+    """
+
+    latest: int
+    issued: int
+    elsewhere: int
+    since: int
+    changes: tuple[str, ...]
+
+
+def state_of(run: Run) -> State:
+    """Return where a run stands, in a constant number of queries."""
+    own, others = Q(campaign=run.campaign_id, call__run=run.pk), Q(campaign=run.campaign_id)
+    together = run.campaign.together.order_by().values("pk")
+    later = Q(bordereau__issued_at__gt=run.computed_at) & ~Q(call__run=run.pk, kind=Titre.Kind.TITRE)
+    titres = Titre.objects.filter(campaign__in=together).aggregate(
+        own=Count("pk", filter=own & Q(kind=Titre.Kind.TITRE)),
+        campaign=Count("pk", filter=others & Q(kind=Titre.Kind.TITRE)),
+        since=Count("pk", filter=later),
+    )
+    return State(
+        latest=run.campaign.runs.order_by("-number").values_list("number", flat=True)[0],
+        issued=titres["own"],
+        elsewhere=titres["campaign"] - titres["own"],
+        since=titres["since"],
+        changes=tuple(_changes(run)),
+    )
+
+
+def _changes(run: Run) -> Iterable[str]:
+    """Say which data of a run's year changed after it; a quote's are frozen by its steps."""
+    if run.campaign.quote_id:
+        return
+    rows = [*_counts_changed(run), *_decided(run), *_agreed(run)]
+    if not rows:
+        return
+    first, *more = rows
+    numbers: Counter[str] = Counter()
+    for words, number in first.union(*more, all=True).values_list("words", "number"):
+        numbers[words] += number
+    for words, number in sorted(numbers.items()):
+        if number:
+            yield plural(number, *words.split("|"))
+
+
+def _counts_changed(run: Run) -> Iterable[QuerySet]:
+    campaign = run.campaign
+    charges = run.basis["charges"]
+    metrics = {charge["metric"] for charge in charges}
+    banded = any(charge["model"] == engine.BANDED for charge in charges)
+    moved = Q(recorded_at__gt=run.computed_at) | Q(superseded_at__gt=run.computed_at)
+    schools = enrolled_in(campaign.schedule, campaign.school_year).order_by().values("school")
+    if engine.PUPILS in metrics or banded:
+        rows = Headcount.objects.filter(moved, school_year=campaign.school_year, school__in=schools)
+        yield _counted(rows, "effectif changé|effectifs changés", "school")
+    if engine.ACTIVE_PUPILS in metrics:
+        rows = Usage.objects.filter(moved, school_year=campaign.school_year, school__in=schools)
+        yield _counted(rows, "usage changé|usages changés", "school")
+
+
+def _decided(run: Run) -> Iterable[QuerySet]:
+    campaign = run.campaign
+    for model in DECISIONS:
+        rows = model.history.filter(schedule=campaign.schedule_id, school_year=campaign.school_year)
+        yield _counted(_later(rows, run), DECISION, "id")
+
+
+def _agreed(run: Run) -> Iterable[QuerySet]:
+    schedule = run.campaign.schedule_id
+    rows = _later(Convention.history.filter(schedule=schedule), run)
+    yield _counted(rows, "convention modifiée|conventions modifiées", "id")
+    # A plain list of keys: what was deleted since stays in the history of an agreement that exists.
+    for model in LISTS:
+        kept = Convention.objects.filter(schedule=schedule).order_by().values("pk")
+        rows = _later(model.history.filter(convention_id__in=kept), run)
+        yield _counted(rows, LISTED, "id")
+
+
+def _later(rows: QuerySet, run: Run) -> QuerySet:
+    return rows.filter(history_date__gt=run.computed_at).exclude(history_change_reason=history.FIRST)
+
+
+def _counted(rows: QuerySet, words: str, of: str) -> QuerySet:
+    named = rows.order_by().annotate(words=Value(words)).values("words")
+    return named.annotate(number=Count(of, distinct=True)).values("words", "number")
