@@ -4,6 +4,7 @@ from pathlib import Path
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 from entsvc import logs
@@ -228,6 +229,14 @@ UNFOLD = {
     "SITE_HEADER": "entsvc",
     "SITE_SUBHEADER": "Facturation de l'ENT",
     "SITE_URL": None,
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda request: static("espace/icone.svg"),
+        },
+    ],
+    "STYLES": [lambda request: static("entsvc/staff.css")],
     "SHOW_HISTORY": True,
     # The blue of the documents (#1d4468), from pale to deep.
     "COLORS": {

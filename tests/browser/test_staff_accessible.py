@@ -1,0 +1,59 @@
+"""The main pages of the staff on a desk, by axe: the standard alone, the theme decides of the rest."""
+
+import pytest
+from django.urls import reverse
+
+from invoicing.models import Run
+from invoicing.rendering import render_missing
+from tests.browser.conftest import DESKTOP, WCAG
+from tests.browser.people import as_staff
+from tests.factories import HeadcountFactory
+from tests.invoicing.world import YEAR, a_world
+
+
+@pytest.fixture
+def world(db, monkeypatch):
+    """A year issued, with a second run to review and one to compare with."""
+    monkeypatch.setattr("invoicing.rendering.render_pdf", lambda *_: b"%PDF essai")
+    monkeypatch.setattr("invoicing.bordereau_pdf.render_pdf", lambda *_, **__: b"%PDF essai")
+    world = a_world()
+    HeadcountFactory(school_year=YEAR)
+    issued = world.issue()
+    list(render_missing(issued.bordereau.titres.all()))
+    world.compute()
+    return world
+
+
+def addresses(world):
+    """The pages where the staff spend their days."""
+    run = Run.objects.get(number=2, campaign__schedule=world.schedule)
+    call = run.calls.order_by("siret").first()
+    line = call.lines.order_by("position").first()
+    titre = run.campaign.titres.order_by("number").first()
+    yield reverse("admin:index")
+    yield f"{reverse('collection:search')}?q=commune"
+    for page in ("conventions:readiness", "conventions:what-if", "conventions:productions"):
+        yield reverse(page)
+    yield reverse("collection:balance")
+    yield reverse("collection:review", args=[run.pk])
+    yield reverse("collection:review-member", args=[run.pk, call.pk])
+    yield reverse("collection:explanation", args=[run.pk, call.pk, line.position])
+    for name, key in (
+        ("members_member", call.debtor_id),
+        ("invoicing_campaign", run.campaign_id),
+        ("invoicing_run", run.pk),
+        ("invoicing_titre", titre.pk),
+        ("invoicing_bordereau", titre.bordereau_id),
+    ):
+        yield reverse(f"admin:{name}_changelist")
+        yield reverse(f"admin:{name}_change", args=[key])
+    yield reverse("admin:invoicing_run_issue_titres", args=[run.pk])
+    yield reverse("admin:members_member_history", args=[call.debtor_id])
+
+
+def test_the_main_pages_of_the_staff_are_accessible(visitor, world):
+    staff = as_staff(visitor(), "finances", world.issuer)
+    staff.page.set_viewport_size(DESKTOP)
+    for address in addresses(world):
+        staff.go(address)
+        staff.check_here(WCAG)
