@@ -1,10 +1,7 @@
 """The papers of a production as one ZIP, sent as it is made, with the list of what it holds."""
 
-import csv
-import io
 import re
 import unicodedata
-import zipfile
 from collections.abc import Iterable, Iterator
 
 from django.utils import timezone
@@ -13,10 +10,9 @@ from conventions import on_file
 from conventions.models import Paper, PaperKind, Production, ProductionItem
 from conventions.papers import kept
 from conventions.productions import YEARLY
-from entsvc import documents, school_year
-from entsvc.cells import neutral
+from entsvc import documents, school_year, zipped
 
-MANIFEST = "manifeste.csv"
+MANIFEST = zipped.MANIFEST
 COLUMNS = (
     "référence",
     "avenant",
@@ -49,47 +45,24 @@ def stream(production: Production) -> Iterator[bytes]:
     A document that is missing or damaged in the store is left out, and the manifest says so: the others
     are still worth having.
     """
-    out = _Pipe()
-    manifest = io.StringIO()
-    writer = csv.writer(manifest, delimiter=";", lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    made = timezone.localtime(production.at).timetuple()[:6]
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for item, name in _named(_items(production)):
-            missing = item.failure
-            if item.document:
-                try:
-                    content = documents.read(item.document)
-                except documents.CorruptDocument as error:
-                    missing = str(error)
-                else:
-                    archive.writestr(zipfile.ZipInfo(name, made), content)
-                    yield out.taken()
-            elif not missing:
-                missing = "À produire encore."
-            row = _missing_row(item, missing) if missing else _given_row(item, name, production.kind)
-            writer.writerow(neutral(cell) for cell in row)
-        listed = manifest.getvalue().encode("utf-8-sig")
-        archive.writestr(zipfile.ZipInfo(MANIFEST, made), listed, zipfile.ZIP_DEFLATED)
-    yield out.taken()
+    return zipped.stream(_files(production), production.at)
 
 
-class _Pipe(io.RawIOBase):
-    """What a ZIP writes to when nothing is kept: no seeking back, bytes taken as they come."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, part: bytes) -> int:
-        self._parts.append(bytes(part))
-        return len(part)
-
-    def taken(self) -> bytes:
-        parts, self._parts = self._parts, []
-        return b"".join(parts)
+def _files(production: Production) -> Iterator[tuple[str, bytes]]:
+    manifest = zipped.Manifest(COLUMNS)
+    for item, name in _named(_items(production)):
+        missing = item.failure
+        if item.document:
+            try:
+                content = documents.read(item.document)
+            except documents.CorruptDocument as error:
+                missing = str(error)
+            else:
+                yield name, content
+        elif not missing:
+            missing = "À produire encore."
+        manifest.add(_missing_row(item, missing) if missing else _given_row(item, name, production.kind))
+    yield manifest.file()
 
 
 def _items(production: Production) -> Iterable[ProductionItem]:

@@ -40,20 +40,18 @@ class Formula:
 
 def add_sheet(
     workbook: Workbook, title: str, columns: Sequence[Column], rows: Iterable[Sequence[Any]]
-) -> None:
+) -> int:
     """Append a sheet of rows under a frozen header, with a total under the summed columns.
 
-    `workbook` is write-only: rows are streamed, whatever their number.
+    `workbook` is write-only: rows are streamed, whatever their number. Returns the number of the last of
+    them, 1 where there is none.
     """
-    rows = list(rows)
     sheet = workbook.create_sheet(title)
-    last = len(rows) + 1
     letters = [get_column_letter(index) for index in range(1, len(columns) + 1)]
     for letter, column in zip(letters, columns, strict=True):
         sheet.column_dimensions[letter].width = column.width
     sheet.row_dimensions[1].height = HEADER_HEIGHT
     sheet.freeze_panes = "A2"
-    sheet.auto_filter.ref = f"A1:{letters[-1]}{max(last, 2)}"
     sheet.page_setup.orientation = "landscape"
     sheet.page_setup.paperSize = A4
     sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0
@@ -61,15 +59,18 @@ def add_sheet(
     sheet.print_title_rows = "1:1"
     sheet.oddFooter.left.text, sheet.oddFooter.right.text = "&A", "&P / &N"
     sheet.append([_header(sheet, column) for column in columns])
-    for number, row in enumerate(rows, start=2):
-        sheet.append([_cell(sheet, v, c, number) for v, c in zip(row, columns, strict=True)])
-    if rows and any(column.summed for column in columns):
+    last = 1
+    for last, row in enumerate(rows, start=2):
+        sheet.append([_cell(sheet, v, c, last) for v, c in zip(row, columns, strict=True)])
+    sheet.auto_filter.ref = f"A1:{letters[-1]}{max(last, 2)}"
+    if last > 1 and any(column.summed for column in columns):
         sheet.append(
             [
                 _total(sheet, c, letter, last, index)
                 for index, (c, letter) in enumerate(zip(columns, letters, strict=True))
             ]  # fmt: skip
         )
+    return last
 
 
 def _header(sheet: Any, column: Column) -> Cell:

@@ -80,6 +80,7 @@ MENU = (
             ("Textes légaux", "article", "entsvc.datedtext"),
             ("Chiffres légaux", "tag", "entsvc.datedfigure"),
             ("Niveaux de relance", "schedule_send", "invoicing.reminderstep"),
+            ("Formats d'export", "table_view", "invoicing.exportlayout"),
             ("Comptes", "person", "members.user"),
             ("Courriels", "mail", "entsvc.outgoingmail"),
             ("Journal", "menu_book", "entsvc.journalentry"),

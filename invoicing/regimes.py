@@ -12,7 +12,7 @@ from conventions.models import Conditions
 from conventions.papers.defaults import load_default_texts
 from entsvc import journal, school_year
 from entsvc.models import DatedFigure, DatedText
-from invoicing.models import CallRules, ReminderStep
+from invoicing.models import CallRules, ExportColumn, ExportLayout, ReminderStep
 from invoicing.roles import add_new_rights, create_groups
 from members.models import Accountant, Act, HeadcountSource, Issuer, Signatory
 from tariffs.models import Adoption, Band, Charge, Schedule, Version
@@ -32,11 +32,14 @@ def load_regimes(*, actor: str) -> Counter:
     for name, rights in add_new_rights().items():
         created[f"droits du groupe {name} ({', '.join(rights)})"] = len(rights)
     reminders: list[dict[str, Any]] = []
+    layouts: list[dict[str, Any]] = []
     for path in sorted(FOLDER.glob("*.toml"), key=lambda path: (path.stem != "common", path.stem)):
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         _load(data, created)
         reminders += data.get("reminder_step", [])
+        layouts += data.get("export_layout", [])
     _load_reminders(reminders, created)
+    _load_layouts(layouts, created)
     load_default_texts(created)
     created += Counter()
     if created:
@@ -99,6 +102,19 @@ def _load_reminders(steps: list[dict[str, Any]], created: Counter) -> None:
             continue
         for step in steps:
             _create(ReminderStep, {"issuer": issuer, "level": step["level"]}, step, created)
+
+
+def _load_layouts(layouts: list[dict[str, Any]], created: Counter) -> None:
+    """Create the layouts of exports of each issuer that has none at all."""
+    for issuer in Issuer.objects.order_by("code"):
+        if ExportLayout.objects.filter(issuer=issuer).exists():
+            continue
+        for item in layouts:
+            facts = {name: value for name, value in item.items() if name != "columns"}
+            layout = _create(ExportLayout, {"issuer": issuer, "name": item["name"]}, facts, created)
+            for rank, (code, title) in enumerate(item["columns"], start=1):
+                key = {"layout": layout, "position": 10 * rank}
+                _create(ExportColumn, key, {"code": code, "title": title}, created)
 
 
 def _load_conditions(issuer: Issuer, item: dict[str, Any], created: Counter) -> None:

@@ -80,6 +80,9 @@ VIEW_ALL = [
     "invoicing.quoteevent",
     "invoicing.supplierinvoice",
     "invoicing.servedline",
+    "invoicing.exportlayout",
+    "invoicing.exportcolumn",
+    "invoicing.announcement",
 ]
 EDITED_BY_GESTIONNAIRE = [
     "members.member",
@@ -128,6 +131,8 @@ EDITED_BY_FINANCES = [
     "members.member",
     "invoicing.supplierinvoice",
     "invoicing.servedline",
+    "invoicing.exportlayout",
+    "invoicing.exportcolumn",
 ]
 READER = [f"view:{model}" for model in VIEW_ALL]
 ROLES = {
@@ -157,6 +162,9 @@ ROLES = {
         "record_payment:invoicing.payment",
         "write_reminder:invoicing.reminder",
         "delete:invoicing.reminderstep",
+        "delete:invoicing.exportlayout",
+        "delete:invoicing.exportcolumn",
+        "announce_titre:invoicing.announcement",
         "close_exercice:invoicing.closedexercice",
         "visa_statement:invoicing.coststatement",
         "close_statement:invoicing.coststatement",

@@ -3,7 +3,13 @@
 from django.contrib import admin
 from django.urls import path
 
-from invoicing import collection_pages, explanation_pages, home_page, review_pages
+from invoicing import (
+    campaign_pages,
+    collection_pages,
+    explanation_pages,
+    home_page,
+    review_pages,
+)
 
 app_name = "collection"
 
@@ -11,6 +17,31 @@ urlpatterns = [
     path("reste-a-recouvrer/", admin.site.admin_view(collection_pages.balance_page), name="balance"),
     path("recherche/", admin.site.admin_view(home_page.search_page), name="search"),
     path("relances/", admin.site.admin_view(collection_pages.reminders_page), name="reminders"),
+    path(
+        "campagnes/<int:pk>/appel/",
+        admin.site.admin_view(campaign_pages.campaign_page),
+        name="campaign",
+    ),
+    path(
+        "campagnes/<int:pk>/appel/classeur.xlsx",
+        admin.site.admin_view(campaign_pages.workbook),
+        name="campaign-workbook",
+    ),
+    path(
+        "campagnes/<int:pk>/appel/<int:layout>.csv",
+        admin.site.admin_view(campaign_pages.accounting_file),
+        name="campaign-csv",
+    ),
+    path(
+        "campagnes/<int:pk>/appel/documents.zip",
+        admin.site.admin_view(campaign_pages.documents_file),
+        name="campaign-pdf",
+    ),
+    path(
+        "campagnes/<int:pk>/appel/annonce/",
+        admin.site.admin_view(campaign_pages.announce_page),
+        name="campaign-announce",
+    ),
     path("calculs/<int:run>/revue/", admin.site.admin_view(review_pages.review_page), name="review"),
     path(
         "calculs/<int:run>/revue/<int:call>/",

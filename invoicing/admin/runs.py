@@ -39,11 +39,11 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 @admin.register(Campaign)
 class CampaignAdmin(ConfirmedAction, ScopedAdmin):
-    list_display = ["__str__", "school_year_label", "rank", "reason"]
+    list_display = ["__str__", "school_year_label", "rank", "reason", "call_link"]
     list_filter = ["schedule", "school_year", "apart"]
     list_select_related = ["schedule"]
     fields = ["schedule", "school_year"]
-    actions_detail = ["review", "compute", "supplement"]
+    actions_detail = ["review", "yearly_call", "compute", "supplement"]
     actions_list = ["export_unbilled"]
     change_form_outer_after_template = "admin/invoicing/drifts.html"
 
@@ -79,6 +79,15 @@ class CampaignAdmin(ConfirmedAction, ScopedAdmin):
             messages.info(request, "Cette campagne n'a pas encore de calcul.")
             return redirect("admin:invoicing_campaign_change", campaign.pk)
         return redirect("collection:review", last)
+
+    @display(description="appel")
+    def call_link(self, campaign):
+        url = reverse("collection:campaign", args=[campaign.pk])
+        return format_html(LINK, url, "Chiffres et fichiers")
+
+    @action(description="Chiffres", icon="monitoring")
+    def yearly_call(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect("collection:campaign", self.visible_or_404(request, object_id).pk)
 
     @action(description="Calculer", permissions=["compute"], icon="calculate")
     def compute(self, request: HttpRequest, object_id: str) -> HttpResponse:

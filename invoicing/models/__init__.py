@@ -1,5 +1,6 @@
 """From what is decided and computed to what is issued, corrected and paid."""
 
+from invoicing.models.announcements import Announcement
 from invoicing.models.costs import Category, CostStatement, Expense, OwnShare, Subsidy
 from invoicing.models.decisions import (
     Acceptance,
@@ -10,6 +11,7 @@ from invoicing.models.decisions import (
     VotedAmount,
     YearPool,
 )
+from invoicing.models.exports import ExportColumn, ExportLayout
 from invoicing.models.follow_up import (
     BordereauDocument,
     BordereauEvent,
@@ -35,6 +37,7 @@ from invoicing.models.titres import Bordereau, Counter, Series, Titre, TitreDocu
 __all__ = [
     "Acceptance",
     "Adjustment",
+    "Announcement",
     "Anomaly",
     "BilledDelivery",
     "Bordereau",
@@ -53,6 +56,8 @@ __all__ = [
     "DecidedDeduction",
     "Exclusion",
     "Expense",
+    "ExportColumn",
+    "ExportLayout",
     "LineFacts",
     "MandatRequest",
     "NumberingPolicy",
