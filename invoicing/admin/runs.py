@@ -71,7 +71,7 @@ class CampaignAdmin(ConfirmedAction, ScopedAdmin):
     def has_compute_permission(self, request, object_id=None):
         return request.user.has_perm("invoicing.compute_run")
 
-    @action(description="Revue du dernier calcul", icon="fact_check", variant=ActionVariant.PRIMARY)
+    @action(description="Revue", icon="fact_check", variant=ActionVariant.PRIMARY)
     def review(self, request: HttpRequest, object_id: str) -> HttpResponse:
         campaign = self.visible_or_404(request, object_id)
         last = campaign.runs.order_by("-number").values_list("pk", flat=True).first()
