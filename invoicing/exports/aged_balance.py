@@ -8,8 +8,8 @@ from openpyxl import Workbook
 
 from entsvc import school_year
 from entsvc.french import short_date
+from entsvc.workbook import DAY, EUROS, WHOLE, Column, add_sheet
 from invoicing.balance import Age, Balance
-from invoicing.exports.workbook import DAY, EUROS, WHOLE, Column, add_sheet
 from members.models import Issuer
 
 CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

@@ -8,9 +8,9 @@ from typing import Any
 from django.db.models import Count, Q, QuerySet, Sum
 from openpyxl import Workbook
 
+from entsvc.workbook import Column, Formula, add_sheet
 from invoicing.exports.campaign_sheets import Table
 from invoicing.exports.campaign_summary import Section, criterion
-from invoicing.exports.workbook import Column, Formula, add_sheet
 from invoicing.models import Bordereau, Campaign
 
 TITLE = "Rapprochement"

@@ -9,9 +9,9 @@ from uuid import UUID
 from openpyxl import Workbook
 from openpyxl.utils import get_column_letter
 
+from entsvc.workbook import DAY, EUROS, WHOLE, Column, add_sheet
 from invoicing.campaign_accounts import Account
 from invoicing.campaign_pieces import Piece, pieces
-from invoicing.exports.workbook import DAY, EUROS, WHOLE, Column, add_sheet
 from invoicing.models import Campaign, Payment, TitreLine
 from invoicing.payments import paid
 from members.models import Issuer

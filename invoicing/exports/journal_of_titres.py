@@ -11,8 +11,8 @@ from openpyxl import Workbook
 
 from entsvc.cells import neutral
 from entsvc.french import short_date
+from entsvc.workbook import DAY, EUROS, WHOLE, Column, add_sheet
 from invoicing.bordereaux import state_of
-from invoicing.exports.workbook import DAY, EUROS, WHOLE, Column, add_sheet
 from invoicing.models import Bordereau, Titre
 from invoicing.payments import remaining
 from invoicing.statuses import FOLLOWED, history_of, steps_of

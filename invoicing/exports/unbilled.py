@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from openpyxl import Workbook
 
 from entsvc import school_year
-from invoicing.exports.workbook import EUROS, Column, add_sheet
+from entsvc.workbook import EUROS, Column, add_sheet
 from invoicing.unbilled import Unbilled
 
 COLUMNS = (

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from openpyxl import Workbook
 from openpyxl.utils import get_column_letter
 
-from invoicing.exports.workbook import DAY, EUROS, TEXT, WHOLE, Column, Formula, add_sheet
+from entsvc.workbook import DAY, EUROS, TEXT, WHOLE, Column, Formula, add_sheet
 from invoicing.mentions import missing_for_debtor
 from invoicing.models import Acceptance, Call, CallLine, Run, Titre
 from tariffs.engine import ADJUSTMENT, DEDUCTION
