@@ -10,8 +10,8 @@ class ConventionsConfig(AppConfig):
     verbose_name = "Conventions"
 
     def ready(self) -> None:
-        """Register what this room says of imports below, and its part of the mayor's pages."""
-        from conventions import absences  # noqa: F401
+        """Register what this room says of imports below, its long work and the mayor's pages."""
+        from conventions import absences, productions  # noqa: F401
         from conventions.portal import panels
 
         panels.register()

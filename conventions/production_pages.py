@@ -1,6 +1,5 @@
 """Produce all the papers of a kind for a school year: ask, follow, download."""
 
-from math import ceil
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from conventions import archive, productions, scoped_pages
 from conventions.models import PaperKind, Production
 from conventions.readiness import Scope
-from entsvc import journal
+from entsvc import background, journal
 from entsvc.french import plural
 from members.access import visible
 
@@ -59,12 +58,12 @@ def production_page(request: HttpRequest, pk: UUID) -> HttpResponse:
         "title": "Produire les documents",
         "production": production,
         "progress": done,
-        "time_left": _in_words(done.seconds_left),
+        "time_left": background.in_words(done.seconds_left),
         "stalled": ASKED not in request.GET and productions.is_stalled(production),
         "frozen": done.done - drafts,
         "drafts": drafts,
         "failures": list(failed.order_by("convention__reference", "pk")[:FAILURES]),
-        "inline": productions.is_inline(),
+        "inline": background.is_inline(),
         "may_start": request.user.has_perm(ADD),
         "back": scoped_pages.address_of(
             "conventions:productions", Scope(production.issuer, production.school_year)
@@ -138,13 +137,6 @@ def _production(request: HttpRequest, pk: UUID) -> Production:
 
 def _address(production: Production) -> str:
     return reverse("conventions:production", args=[production.pk])
-
-
-def _in_words(seconds: int | None) -> str:
-    """Return about how long, in French; nothing while nobody can tell."""
-    if seconds is None:
-        return ""
-    return "moins d'une minute" if seconds < 60 else f"environ {plural(ceil(seconds / 60), 'minute')}"
 
 
 def _warn(request: HttpRequest) -> None:

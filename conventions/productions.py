@@ -5,20 +5,13 @@ worker. A row is claimed by a conditional update, drawn outside any lock, kept a
 """
 
 import logging
-import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import pairwise
-from statistics import median
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
-from django_tasks import task
 
 from conventions import states
 from conventions.assessment import covering
@@ -33,7 +26,8 @@ from conventions.models import (
 )
 from conventions.papers import drawing, kept, texts
 from conventions.papers.sources import PaperRefused
-from entsvc import afterwards, documents, journal, school_year
+from entsvc import background, documents, journal, school_year
+from entsvc.background import Progress, is_quiet
 from entsvc.french import plural
 from entsvc.models import StoredDocument
 from members.models import Issuer
@@ -41,10 +35,6 @@ from members.models import Issuer
 log = logging.getLogger(__name__)
 
 CLAIM = timedelta(minutes=2)  # well over the time of one paper: past it, its worker is dead
-QUIET = timedelta(minutes=1)  # without a sign of life for so long, somebody may ask for the work again
-PART_SECONDS = 2  # what a thread of the web server draws before it lets other work pass
-RECENT = 20  # papers whose pace tells the time that is left
-IMMEDIATE = "django_tasks.backends.immediate.ImmediateBackend"
 # Papers that follow the list of a year; the others are signed or sent once.
 YEARLY = (PaperKind.ANNEX, PaperKind.CERTIFICATE)
 # States in which an agreement has such a paper.
@@ -55,32 +45,13 @@ CONCERNED = {
     PaperKind.NOTIFICATION: (states.SIGNED, *states.OWING),
     PaperKind.CERTIFICATE: states.OWING,
 }
+ACTIVITY = "production"
 UNSETTLED = Q(document__isnull=True, failure="")
 LONGEST_FAILURE = ProductionItem._meta.get_field("failure").max_length
 
 
 class ProductionRefused(Exception):
     """There is nothing to produce; the message says why."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a production is, counted from its rows."""
-
-    total: int
-    done: int
-    failed: int
-    seconds_left: int | None = None
-
-    @property
-    def left(self) -> int:
-        """Return how many papers are still to draw."""
-        return self.total - self.done - self.failed
-
-    @property
-    def percent(self) -> int:
-        """Return the share that is settled, drawn or failed."""
-        return 100 * (self.done + self.failed) // self.total if self.total else 100
 
 
 def start(*, issuer: Issuer, year: int, kind: str, actor: str) -> Production:
@@ -104,61 +75,8 @@ def written(*, issuer: Issuer, year: int, kind: str, actor: str) -> Production:
 
 
 def nudge(production: Production) -> bool:
-    """Ask for the work that is left; return False when the background could not be reached.
-
-    Without a worker it is done by threads of the web server, from the end of the request on.
-    """
-    if is_inline():
-        afterwards.after_response(Drawing(production.pk))
-        return True
-    try:
-        produce_task.enqueue(str(production.pk))
-    except Exception:
-        log.exception("La production %s n'a pas pu être mise en file.", production.pk)
-        return False
-    return True
-
-
-def is_inline() -> bool:
-    """Tell whether the work is done by the web server itself, for want of a worker."""
-    return settings.TASKS["default"]["BACKEND"] == IMMEDIATE
-
-
-@task
-def produce_task(production_id: str) -> int:
-    """Draw what is left of a production; a nudge only, what is to do is in the rows."""
-    return produce(production_id=UUID(production_id))
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """The work on a production in this process, a part at a time until nothing is left to claim."""
-
-    production_id: UUID
-
-    def __call__(self) -> None:
-        """Draw a part and hand the rest back; asked for while it goes on, do nothing."""
-        if not self._begins():
-            return
-        settled = 0
-        try:
-            settled = produce(production_id=self.production_id, seconds=PART_SECONDS)
-        finally:
-            with _drawing_lock:
-                _drawing.discard(self.production_id)
-        if settled:
-            afterwards.hand_back(self)
-
-    def _begins(self) -> bool:
-        with _drawing_lock:
-            if self.production_id in _drawing:
-                return False
-            _drawing.add(self.production_id)
-            return True
-
-
-_drawing: set[UUID] = set()
-_drawing_lock = threading.Lock()
+    """Ask for the work that is left; return False when the background could not be reached."""
+    return background.nudge(ACTIVITY, production.pk)
 
 
 def produce(*, production_id: UUID, seconds: float | None = None) -> int:
@@ -202,27 +120,24 @@ def progress(production: Production) -> Progress:
     )
     if not counted.left:
         return counted
-    return replace(counted, seconds_left=seconds_left(counted.left, _drawn_lately(production)))
-
-
-def seconds_left(left: int, drawn_at: Sequence[datetime]) -> int | None:
-    """Return how long the papers left should take, at the usual pace of the last ones, in any order.
-
-    The pace is the median gap: a pause in the work counts for little. None before two were drawn.
-    """
-    times = sorted(drawn_at)
-    gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
-    return round(left * median(gaps)) if gaps else None
+    return counted.at_the_pace_of(_drawn_lately(production))
 
 
 def is_stalled(production: Production) -> bool:
-    """Tell whether papers are left and nobody has claimed nor kept one for a while (`QUIET`)."""
+    """Tell whether papers are left and nobody has claimed nor kept one for a while."""
     rows = production.items.filter(UNSETTLED)
     if not rows.exists():
         return False
     last = rows.aggregate(claim=Max("claimed_until"))["claim"]
-    signs = [production.at, *([last - CLAIM] if last else []), *_drawn_lately(production)]
-    return max(signs) < timezone.now() - QUIET
+    claimed = last - CLAIM if last else None
+    return is_quiet([production.at, claimed, *_drawn_lately(production)])
+
+
+def unfinished() -> list[UUID]:
+    """Return the productions that have papers left, on which nobody works."""
+    left = Q(items__document__isnull=True, items__failure="")
+    rows = Production.objects.filter(left).distinct().order_by("at", "pk")
+    return [production.pk for production in rows if is_stalled(production)]
 
 
 def _drawn_lately(production: Production) -> list[datetime]:
@@ -230,7 +145,7 @@ def _drawn_lately(production: Production) -> list[datetime]:
     rows = production.items.filter(document__stored_at__gte=production.at).order_by(
         "-document__stored_at"
     )
-    return list(rows.values_list("document__stored_at", flat=True)[:RECENT])
+    return list(rows.values_list("document__stored_at", flat=True)[: background.RECENT])
 
 
 def concerned(issuer: Issuer, year: int, kind: str) -> QuerySet[Convention] | QuerySet[Amendment]:
@@ -330,3 +245,10 @@ def _drawn(production: Production, item: ProductionItem) -> dict[str, PaperText 
 
 def _cut(message: str) -> str:
     return message if len(message) <= LONGEST_FAILURE else f"{message[: LONGEST_FAILURE - 1]}…"
+
+
+background.register(
+    background.Activity(
+        ACTIVITY, lambda key, seconds: produce(production_id=key, seconds=seconds), unfinished
+    )
+)

@@ -12,8 +12,8 @@ class EntsvcConfig(AppConfig):
     verbose_name = "Socle"
 
     def ready(self) -> None:
-        """Connect signals and checks."""
-        from entsvc import afterwards, checks, importing, triggers
+        """Connect signals and checks; make the long work of imports known."""
+        from entsvc import afterwards, checks, import_works, importing, triggers  # noqa: F401
 
         pre_migrate.connect(triggers.before_migrations)
         post_migrate.connect(triggers.after_migrations)

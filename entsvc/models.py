@@ -3,9 +3,10 @@
 import uuid
 
 from django.db import models
+from django.utils import timezone
 
 from entsvc import texts
-from entsvc.triggers import protected
+from entsvc.triggers import frozen_when, protected
 
 
 @protected()
@@ -229,3 +230,85 @@ class DatedFigure(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code} ({self.scope}, {self.valid_from:%d/%m/%Y})"
+
+
+class Attempt(models.Model):
+    """A piece of long work that somebody is doing, or that failed; one that succeeded leaves none.
+
+    `key` is that of the domain's own row. Who does it holds it until `held_until`: past that moment, a
+    killed worker's hold is worth nothing.
+    """
+
+    work = models.SlugField("travail", max_length=20)
+    key = models.UUIDField("pièce")
+    at = models.DateTimeField("dernier essai", default=timezone.now)
+    tries = models.PositiveSmallIntegerField("essais", default=1)
+    held_until = models.DateTimeField("en cours jusqu'à", null=True, blank=True)
+    failure = models.CharField("échec", max_length=300, blank=True)
+
+    class Meta:
+        verbose_name = "essai"
+        ordering = ["work", "key"]
+        constraints = [
+            models.UniqueConstraint(fields=["work", "key"], name="attempt_once"),
+            models.CheckConstraint(
+                condition=models.Q(failure="") | models.Q(held_until__isnull=True),
+                name="attempt_under_way_or_failed",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.work} {self.key}"
+
+
+@frozen_when("ROW.finished_at IS NOT NULL", "travail termine : il ne change plus", reachable=True)
+class Work(models.Model):
+    """A long piece of work that somebody asked for: waiting, held by who does it, then done or failed.
+
+    Two unfinished ones never have the same `kind` and `once`. `issuer` is the key of the one it is
+    about, whose accounts may follow it; without one it is its author's alone. The result is a `page` and
+    the key of its row, or a document.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.SlugField("nature", max_length=30)
+    once = models.CharField("objet", max_length=150)
+    title = models.CharField("travail", max_length=300)
+    arguments = models.JSONField("demande", default=dict)
+    issuer = models.PositiveBigIntegerField("émetteur", null=True, blank=True)
+    actor = models.CharField("auteur", max_length=150)
+    at = models.DateTimeField("demandé le", default=timezone.now)
+    tries = models.PositiveSmallIntegerField("essais", default=0)
+    started_at = models.DateTimeField("commencé le", null=True, blank=True)
+    held_until = models.DateTimeField("en cours jusqu'à", null=True, blank=True)
+    holder = models.UUIDField("tenu par", null=True, blank=True)
+    finished_at = models.DateTimeField("terminé le", null=True, blank=True)
+    failure = models.TextField("échec", blank=True)
+    told = models.CharField("résultat", max_length=300, blank=True)
+    page = models.CharField("page", max_length=100, blank=True)
+    page_key = models.CharField("clé", max_length=50, blank=True)
+    document = models.ForeignKey(
+        StoredDocument, models.RESTRICT, verbose_name="contenu", related_name="+", null=True, blank=True
+    )
+    file_name = models.CharField("fichier", max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = "travail"
+        verbose_name_plural = "travaux"
+        ordering = ["-at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "once"],
+                condition=models.Q(finished_at__isnull=True),
+                name="work_asked_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(finished_at__isnull=False)
+                | models.Q(failure="", told="", document__isnull=True),
+                name="work_result_once_finished",
+            ),
+        ]
+        indexes = [models.Index(fields=["-at"], name="work_latest")]
+
+    def __str__(self) -> str:
+        return self.title

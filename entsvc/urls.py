@@ -4,8 +4,24 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from entsvc import work_pages
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    path("admin/travaux/<uuid:pk>/", admin.site.admin_view(work_pages.work_page), name="work"),
+    path(
+        "admin/travaux/<uuid:pk>/continuer/",
+        admin.site.admin_view(work_pages.go_on),
+        name="work-continue",
+    ),
+    path(
+        "admin/travaux/<uuid:pk>/recommencer/",
+        admin.site.admin_view(work_pages.again),
+        name="work-again",
+    ),
+    path(
+        "admin/travaux/<uuid:pk>/fichier/", admin.site.admin_view(work_pages.download), name="work-file"
+    ),
     path("admin/", include("conventions.urls")),
     path("admin/", include("invoicing.urls")),
     path("admin/", admin.site.urls),

@@ -91,6 +91,7 @@ MENU = (
 PAGES = {
     "Appels et titres": (
         ("Reste à recouvrer", "hourglass_bottom", "collection:balance", "invoicing.view_titre"),
+        ("Travaux", "pending_actions", "collection:works", "invoicing.view_run"),
     ),
     "Conventions et tarifs": (
         ("Simuler un tarif", "query_stats", "conventions:what-if", "tariffs.view_version"),

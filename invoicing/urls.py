@@ -6,9 +6,11 @@ from django.urls import path
 from invoicing import (
     campaign_pages,
     collection_pages,
+    drawing_pages,
     explanation_pages,
     home_page,
     review_pages,
+    work_pages,
 )
 
 app_name = "collection"
@@ -52,5 +54,21 @@ urlpatterns = [
         "calculs/<int:run>/revue/<int:call>/lignes/<int:position>/",
         admin.site.admin_view(explanation_pages.explanation_page),
         name="explanation",
+    ),
+    path("travaux/", admin.site.admin_view(work_pages.works_page), name="works"),
+    path(
+        "bordereaux/<uuid:pk>/documents/",
+        admin.site.admin_view(drawing_pages.documents_page),
+        name="documents",
+    ),
+    path(
+        "bordereaux/<uuid:pk>/documents/continuer/",
+        admin.site.admin_view(drawing_pages.go_on),
+        name="documents-continue",
+    ),
+    path(
+        "bordereaux/<uuid:pk>/documents/reprendre/",
+        admin.site.admin_view(drawing_pages.try_again),
+        name="documents-retry",
     ),
 ]

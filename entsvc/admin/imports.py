@@ -15,7 +15,7 @@ from django.urls import path
 from django.utils import timezone
 from unfold.decorators import action, display
 
-from entsvc import documents, refusals, uploads
+from entsvc import documents, import_works, refusals, uploads
 from entsvc.documents import CorruptDocument
 from entsvc.forms import UploadForm
 from entsvc.french import integer
@@ -149,6 +149,9 @@ class ImportRecordAdmin(ReadOnlyAdmin):
         if form.is_valid():
             file = form.cleaned_data["file"]
             try:
+                if import_works.is_large_file(file):
+                    asked = {"given": form.given(), "user": request.user}
+                    return redirect("work", import_works.try_later(importer, file, **asked).pk)
                 upload = uploads.try_file(
                     importer, file.chunks(), name=file.name, given=form.given(), user=request.user
                 )
@@ -190,6 +193,8 @@ class ImportRecordAdmin(ReadOnlyAdmin):
         return redirect("admin:entsvc_importrecord_changelist")
 
     def _confirm(self, request, upload):
+        if import_works.is_large(upload):
+            return redirect("work", import_works.confirm_later(upload, user=request.user).pk)
         try:
             record = uploads.confirm(upload, user=request.user)
         except uploads.NotWaiting:

@@ -8,19 +8,21 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.html import format_html
 from unfold.decorators import action, display
 
 from entsvc import documents
 from entsvc.downloads import attachment
 from entsvc.french import euros, lower_first, plural, short_date
-from entsvc.staff import ConfirmedAction, ReadOnlyInline
+from entsvc.staff import LINK, ConfirmedAction, ReadOnlyInline
+from invoicing import drawing, drawing_pages, long_work
 from invoicing.accountant_numbers import draw_numbered, to_draw
 from invoicing.admin.titre_lists import named
 from invoicing.bordereau_pdf import document_of
 from invoicing.bordereaux import State, StepRefused, send, sign, signature_warnings, state_of
 from invoicing.follow_up_forms import SendForm, SignForm
 from invoicing.models import Bordereau, BordereauEvent, Titre
-from invoicing.rendering import render_missing, without_document
+from invoicing.rendering import without_document
 from invoicing.statuses import ORDER, Status, with_status
 from members.access import ScopedReadOnlyAdmin
 
@@ -97,7 +99,8 @@ class BordereauAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
     @display(description="PDF produits")
     def drawn(self, bordereau):
         left = without_document(bordereau.titres.all()).count()
-        return f"{bordereau.count - left} sur {bordereau.count}"
+        told = f"{bordereau.count - left} sur {bordereau.count}"
+        return format_html(LINK, drawing_pages.address_of(bordereau), told)
 
     def has_issue_permission(self, request, object_id=None):
         return request.user.has_perm("invoicing.issue_titre")
@@ -206,9 +209,16 @@ class BordereauAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
             return self.confirm(
                 request, "Produire les PDF manquants", bordereau, facts=facts, button="Produire"
             )
-        done = sum(1 for _ in render_missing(titres)) + sum(1 for _ in draw_numbered(titres))
-        messages.success(request, f"{plural(done, 'PDF produit', 'PDF produits')}.")
-        return redirect("admin:invoicing_bordereau_change", object_id)
+        drawing.put_back(bordereau=bordereau)
+        if long_work.is_long_to_number(bordereau):
+            drawing.nudge(bordereau)
+            work = long_work.number_later(bordereau=bordereau, actor=request.user.get_username())
+            return redirect("work", work.pk)
+        numbered = sum(1 for _ in draw_numbered(titres))
+        if numbered:
+            produced = plural(numbered, "titre produit", "titres produits")
+            messages.success(request, f"{produced} au numéro du comptable.")
+        return drawing_pages.follow(request, bordereau)
 
 
 def _annulled_since(bordereau: Bordereau) -> list[str]:

@@ -17,7 +17,7 @@ from entsvc import documents
 from entsvc.downloads import attachment
 from entsvc.french import euros, short_date
 from entsvc.staff import ConfirmedAction, ReadOnlyInline
-from invoicing import called_again, mandats, reissue
+from invoicing import called_again, long_work, mandats, reissue
 from invoicing.admin import correction_words as words
 from invoicing.calculation import CampaignRefused, compute_again
 from invoicing.correction_forms import (
@@ -244,6 +244,9 @@ class CorrectionActions:
             raise PermissionDenied
         campaign = titre.campaign
         if "compute" in request.POST:
+            if long_work.is_long_to_compute(campaign.schedule):
+                work = long_work.compute_later(campaign=campaign, actor=request.user.get_username())
+                return redirect("work", work.pk)
             try:
                 run = compute_again(campaign=campaign, actor=request.user.get_username())
             except (NotAdopted, CampaignRefused) as error:

@@ -16,6 +16,7 @@ from entsvc.downloads import as_attachment
 from entsvc.french import euros, plural
 from entsvc.journal import record
 from entsvc.staff import LINK, ConfirmedAction, ReadOnlyInline
+from invoicing import drawing_pages, long_work
 from invoicing.calculation import CampaignRefused, compute_again, open_supplement
 from invoicing.drift import shown_drifts
 from invoicing.exports.unbilled import write_unbilled
@@ -25,7 +26,6 @@ from invoicing.issuing import issue
 from invoicing.list_changes import shown_list_changes
 from invoicing.models import Anomaly, Call, CallLine, Campaign, Run, Titre
 from invoicing.numbering import IssueRefused, all_closed
-from invoicing.rendering import render_missing
 from invoicing.supplements import TO_REDUCE
 from invoicing.unbilled import unbilled
 from members.access import ScopedAdmin, ScopedReadOnlyAdmin, visible
@@ -98,6 +98,9 @@ class CampaignAdmin(ConfirmedAction, ScopedAdmin):
                 "Un nouveau calcul est conservé ; les précédents restent consultables.",
             ]
             return self.confirm(request, "Calculer les appels", campaign, facts=facts, button="Calculer")
+        if long_work.is_long_to_compute(campaign.schedule):
+            work = long_work.compute_later(campaign=campaign, actor=request.user.get_username())
+            return redirect("work", work.pk)
         try:
             run = compute_again(campaign=campaign, actor=request.user.get_username())
         except (NotAdopted, CampaignRefused) as error:
@@ -116,6 +119,9 @@ class CampaignAdmin(ConfirmedAction, ScopedAdmin):
         form = SupplementForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             actor = request.user.get_username()
+            if long_work.is_long_to_compute(campaign.schedule):
+                work = long_work.supplement_later(campaign=campaign, actor=actor, **form.cleaned_data)
+                return redirect("work", work.pk)
             try:
                 run = open_supplement(campaign=campaign, actor=actor, **form.cleaned_data)
             except (NotAdopted, CampaignRefused) as error:
@@ -335,21 +341,22 @@ class RunAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
         if issued.bordereau is None:
             messages.info(request, "Aucun titre à émettre : ils le sont déjà, ou sont bloqués.")
             return redirect("admin:invoicing_run_change", run.pk)
-        for _ in render_missing(issued.bordereau.titres.all()):
-            pass
         total = euros(issued.bordereau.total)
         messages.success(
             request, f"{issued.bordereau} : {plural(issued.bordereau.count, 'titre')}, {total}."
         )
-        return redirect("admin:invoicing_bordereau_change", issued.bordereau.pk)
+        return drawing_pages.follow(request, issued.bordereau)
 
     @action(description="Exporter l'appel annuel (XLSX)", icon="download")
     def export_call(self, request: HttpRequest, object_id: str) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
         run = self.visible_or_404(request, object_id)
+        if long_work.is_long_to_export(run):
+            work = long_work.export_later(run=run, actor=request.user.get_username())
+            return redirect("work", work.pk)
         response = HttpResponse(content_type=XLSX)
-        name = f"appel-{run.campaign.schedule.code}-{run.campaign.school_year_label}.xlsx"
+        name = long_work.name_of_call(run)
         response["Content-Disposition"] = f'attachment; filename="{name}"'
         write_yearly_call(run, response)
         record(

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from entsvc.french import euros, plural
-from invoicing import called_again
+from invoicing import called_again, drawing_pages
 from invoicing.admin import correction_words as words
 from invoicing.answers import AnswerRefused, record_events
 from invoicing.correction_forms import BulkAnnulForm
@@ -22,7 +22,6 @@ from invoicing.follow_up_forms import BulkAnswerForm
 from invoicing.models import Bordereau, Titre, TitreEvent
 from invoicing.numbering import IssueRefused, all_closed
 from invoicing.payments import standing
-from invoicing.rendering import render_missing
 from invoicing.statuses import ORDER, Status
 
 SHOWN = 10  # titres named in a warning
@@ -65,7 +64,7 @@ class ChosenTitres:
             return self._choose_again(request, titres, ready, stopped)
         form = BulkAnnulForm(request.POST, titre=titres[0])
 
-        def write(facts: dict[str, Any]) -> str:
+        def write(facts: dict[str, Any]) -> HttpResponse:
             common = {name: facts[name] for name in ("reason_code", "reason")}
             asked = [Correction(titre, Titre.Kind.ANNULATION, **common) for titre in ready]
             done = correct_many(
@@ -74,12 +73,8 @@ class ChosenTitres:
                 signatory=facts["signatory"],
                 actor=request.user.get_username(),
             )
-            failures: list[str] = []
-            for _ in render_missing(done.bordereau.titres.all(), failures):
-                pass
-            for failure in failures:
-                messages.warning(request, failure)
-            return _done(done.bordereau)
+            messages.success(request, _done(done.bordereau))
+            return drawing_pages.follow(request, done.bordereau)
 
         return self._for_all(
             request,
@@ -115,12 +110,13 @@ class ChosenTitres:
     ) -> HttpResponse | None:
         """Ask for the day and the words of the answer, then record it for all of them or for none."""
 
-        def write(facts: dict[str, Any]) -> str:
+        def write(facts: dict[str, Any]) -> HttpResponse:
             asked = {name: facts[name] for name in ("on", "comment")}
             actor = request.user.get_username()
             events = record_events(titres=queryset, kind=kind, actor=actor, **asked)
             done = plural(len(events), "réponse enregistrée", "réponses enregistrées")
-            return f"{kind.label} : {done}."
+            messages.success(request, f"{kind.label} : {done}.")
+            return redirect(request.get_full_path())
 
         count = plural(queryset.count(), "pièce choisie", "pièces choisies")
         return self._for_all(
@@ -139,19 +135,16 @@ class ChosenTitres:
         request: HttpRequest,
         first: Titre,
         form: forms.Form,
-        write: Callable[[dict[str, Any]], str],
+        write: Callable[[dict[str, Any]], HttpResponse],
         **page: Any,
     ) -> HttpResponse | None:
-        """Show what will be done to all that is chosen, or do it and come back to the list."""
+        """Show what will be done to all that is chosen, or do it and go where it says."""
         if form.is_bound and form.is_valid():
             try:
-                told = write(form.cleaned_data)
+                return write(form.cleaned_data)
             except (AnswerRefused, IssueRefused) as error:
                 for message in getattr(error, "messages", [str(error)]):
                     form.add_error(None, message)
-            else:
-                messages.success(request, told)
-                return redirect(request.get_full_path())
         back = request.get_full_path()  # the page is of the list, not of the first of the choice
         return self.confirm(request, obj=first, object=None, form=form, back=back, **page)
 

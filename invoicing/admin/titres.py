@@ -18,6 +18,7 @@ from entsvc.downloads import as_attachment, attachment
 from entsvc.french import euros, lower_first, short_date
 from entsvc.journal import record
 from entsvc.staff import LINK, ConfirmedAction, ReadOnlyInline
+from invoicing import long_work
 from invoicing.accountant_numbers import (
     NUMBERED,
     NumberRefused,
@@ -349,9 +350,13 @@ class TitreAdmin(ChosenTitres, CorrectionActions, ConfirmedAction, ScopedAdmin):
         form = JournalForm(request.POST or None, issuers=issuers)
         if request.method == "POST" and form.is_valid():
             issuer, exercice, kind = (form.cleaned_data[n] for n in ("issuer", "exercice", "kind"))
-            name = f"journal-titres-{issuer.code}-{exercice}.{kind}"
+            actor = request.user.get_username()
+            if long_work.is_long_to_list(issuer, exercice):
+                asked = {"issuer": issuer, "exercice": exercice, "kind": kind}
+                return redirect("work", long_work.list_later(**asked, actor=actor).pk)
+            name = long_work.name_of_journal(issuer, exercice, kind)
             record(
-                actor=request.user.get_username(),
+                actor=actor,
                 action="export",
                 target=issuer,
                 summary=f"Journal des titres de {issuer.code}, exercice {exercice} : {name}",

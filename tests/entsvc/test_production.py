@@ -94,6 +94,7 @@ def test_the_services_are_those_that_are_needed(services):
     assert set(services) == {"proxy", "web", "worker", "mails", "migrate", "outils", "db"}
     assert "db_worker" in services["worker"]
     assert "send_mails" in services["mails"]
+    assert "go_on" in services["mails"]
     assert "/sante/prete/" in services["web"]
     assert "pg_isready" in services["db"]
 

@@ -12,6 +12,7 @@ from entsvc import triggers
 from entsvc.models import ImportRecord, JournalEntry, JournalLink, StoredDocument
 from invoicing.corrections import correct
 from invoicing.models import (
+    Announcement,
     Anomaly,
     Bordereau,
     BordereauDocument,
@@ -45,6 +46,7 @@ from tests.factories import (
 from tests.invoicing.world import a_world
 
 PROTECTED = [
+    Announcement,
     Anomaly,
     Bordereau,
     BordereauDocument,
@@ -79,6 +81,7 @@ FOLLOW_UP = {
     Usage: ("superseded_at",),
 }
 FREE_TEXT = {
+    Announcement: "told_by",
     Anomaly: "message",
     Bordereau: "signatory",
     BordereauEvent: "signatory",
@@ -157,6 +160,7 @@ def follow_up(titre, other, document):
     entry = JournalEntry.objects.order_by("pk").first()
     JournalLink.objects.create(entry=entry, number=1, sha256="0" * 64)
     TitreEvent.objects.create(titre=titre, kind="pris-en-charge", on=day, recorded_by="essai")
+    Announcement.objects.create(titre=titre, addresses=["mairie@example.org"], told_by="essai")
     BordereauEvent.objects.create(
         bordereau=titre.bordereau, kind="signe", on=day, signatory="La présidente", recorded_by="essai"
     )

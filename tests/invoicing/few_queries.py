@@ -12,7 +12,7 @@ MOST_QUERIES = 20
 ROWS = 2  # of each list whose page is opened
 PAGES = (
     "admin:index", "collection:balance", "collection:search", "conventions:readiness",
-    "conventions:openings", "conventions:debtors", "conventions:productions",
+    "conventions:openings", "conventions:debtors", "conventions:productions", "collection:works",
     "conventions:blank-papers",
 )  # fmt: skip
 # A simulation is a calculation of the year: it reads all that the calls rest on, once.

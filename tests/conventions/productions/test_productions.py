@@ -13,7 +13,7 @@ from conventions import archive, productions, states
 from conventions.models import Convention, Paper, PaperKind, Production, ProductionItem
 from conventions.papers import drawing
 from conventions.productions import ProductionRefused
-from entsvc import afterwards, documents
+from entsvc import afterwards, background, documents
 from entsvc.models import JournalEntry
 from tests.conventions.productions.producing import POLICY, finish, manifest_of, write, zip_of
 from tests.conventions.world import YEAR, a_member, a_schedule, a_school, enrol
@@ -198,12 +198,14 @@ def test_each_amendment_of_the_year_has_its_paper(schedule, agreements, press):
 
 def test_a_worker_that_cannot_be_reached_is_told(schedule, agreements, press, monkeypatch):
     production = write(schedule)
-    monkeypatch.setattr(productions, "is_inline", lambda: False)
+    monkeypatch.setattr(background, "is_inline", lambda: False)
+    monkeypatch.setattr(background, "_awaited", lambda name, key: 1)
     asked = []
-    monkeypatch.setattr(productions, "produce_task", SimpleNamespace(enqueue=asked.append))
+    task = SimpleNamespace(enqueue=lambda *given: asked.append(given))
+    monkeypatch.setattr(background, "go_on_task", task)
     assert productions.nudge(production) is True
-    assert asked == [str(production.pk)]
-    monkeypatch.setattr(productions, "produce_task", SimpleNamespace(enqueue=lambda key: 1 / 0))
+    assert asked == [(productions.ACTIVITY, str(production.pk))] * (background.HANDS - 1)
+    monkeypatch.setattr(background, "go_on_task", SimpleNamespace(enqueue=lambda *given: 1 / 0))
     assert productions.nudge(production) is False
     assert productions.progress(production).left == 3
 
@@ -212,7 +214,7 @@ def test_a_worker_that_cannot_be_reached_is_told(schedule, agreements, press, mo
 
 
 def test_the_work_goes_on_by_itself_a_part_at_a_time(schedule, agreements, press, monkeypatch):
-    monkeypatch.setattr(productions, "PART_SECONDS", 0)
+    monkeypatch.setattr(background, "PART_SECONDS", 0)
     production, left = write(schedule), []
     hand_back = afterwards.hand_back
 
@@ -232,11 +234,11 @@ def test_a_click_during_the_work_starts_no_second_one(schedule, agreements, pres
     production, drawn = write(schedule), drawing.drawn
 
     def clicked(kind, convention, amendment=None, **facts):
-        productions.Drawing(production.pk)()  # what another thread would do now
+        background.Part(productions.ACTIVITY, production.pk)()  # what another thread would do now
         return drawn(kind, convention, amendment, **facts)
 
     monkeypatch.setattr(drawing, "drawn", clicked)
-    productions.Drawing(production.pk)()
+    background.Part(productions.ACTIVITY, production.pk)()
     afterwards.run_pending()
     assert press.drawn == ["R1", "R2", "R3"]
 
@@ -249,25 +251,8 @@ def test_a_part_that_breaks_can_be_asked_for_again(schedule, agreements, press, 
         afterwards.run_pending()
     assert "a échoué" in caplog.text
     assert productions.progress(production).left == 3
-    productions.Drawing(production.pk)()
-    assert productions._drawing == set()
-
-
-@pytest.mark.parametrize(
-    ("left", "seconds", "expected"),
-    [
-        (10, [], None),
-        (10, [0], None),
-        (10, [0, 2], 20),
-        (10, [4, 0, 2], 20),
-        (3, [0, 1, 2, 3000, 3001, 3002], 3),  # a night between two clicks
-        (0, [0, 2], 0),
-    ],
-)
-def test_the_time_left_follows_the_pace_of_the_last_papers(left, seconds, expected):
-    start = timezone.now()
-    times = [start + timedelta(seconds=second) for second in seconds]
-    assert productions.seconds_left(left, times) == expected
+    background.Part(productions.ACTIVITY, production.pk)()
+    assert background._under_way == set()
 
 
 def test_work_without_a_sign_of_life_is_told_apart(schedule, agreements, press, monkeypatch):
