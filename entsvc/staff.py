@@ -1,7 +1,6 @@
 """How staff pages behave: French search without accents, money and school years, read-only rows."""
 
 from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup
@@ -23,6 +22,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from entsvc.fields import MoneyField, SchoolYearField, SearchField, search_key
 from entsvc.history_page import HistoryPage
+from entsvc.once import asked_once
 
 LINK = '<a class="text-primary-600 whitespace-nowrap dark:text-primary-500" href="{}">{}</a>'
 WIDGETS = {
@@ -30,29 +30,6 @@ WIDGETS = {
     SchoolYearField: {"widget": UnfoldAdminTextInputWidget},
     URLField: {"assume_scheme": "https"},
 }
-
-
-def asked_once(request: HttpRequest, key: tuple[Any, ...], ask: Callable[[], Any]) -> Any:
-    """Return what `ask` answers, once for a page that is only read: its rights are looked at often."""
-    if request.method not in ("GET", "HEAD"):
-        return ask()
-    answers = vars(request).setdefault("_answers", {})
-    if key not in answers:
-        answers[key] = ask()
-    return answers[key]
-
-
-def shown_once(column: Callable[[Any, Model], Any]) -> Callable[[Any, Model], Any]:
-    """Compute what a page shows of a row once: it looks at each read-only field several times."""
-
-    @wraps(column)
-    def shown(page: Any, row: Model) -> Any:
-        known = vars(row).setdefault("_shown", {})
-        if column.__name__ not in known:
-            known[column.__name__] = column(page, row)
-        return known[column.__name__]
-
-    return shown
 
 
 class StaffList(ChangeList):

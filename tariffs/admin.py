@@ -10,7 +10,8 @@ from django.urls import reverse
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from entsvc.staff import ConfirmedAction, asked_once
+from entsvc.once import asked_once
+from entsvc.staff import ConfirmedAction
 from members.access import ScopedAdmin, ScopedInline
 from members.admin.acts import ActPage
 from members.models import Act

@@ -16,7 +16,8 @@ from entsvc import scans
 from entsvc.downloads import attachment
 from entsvc.fields import EurosField
 from entsvc.french import euros, price
-from entsvc.staff import WIDGETS, ConfirmedAction, ReadOnlyInline, asked_once, shown_once
+from entsvc.once import asked_once, shown_once
+from entsvc.staff import WIDGETS, ConfirmedAction, ReadOnlyInline
 from invoicing import quotes
 from invoicing.admin.while_open import WhileOpen
 from invoicing.apart import CampaignRefused, is_billed, obstacles, unserved

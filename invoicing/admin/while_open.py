@@ -1,6 +1,6 @@
 """Rows that staff write while what they belong to is open only."""
 
-from entsvc.staff import asked_once
+from entsvc.once import asked_once
 
 
 class WhileOpen:

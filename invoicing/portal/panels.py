@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from conventions.portal.own import conventions_of
 from entsvc.french import euros
+from entsvc.once import asked_once
 from invoicing.evolution import evolution
 from invoicing.models import Titre
 from invoicing.portal import own
@@ -21,7 +22,7 @@ SHOWN = 5
 
 def titres_panel(request: HttpRequest, member: Member) -> str:
     """Draw the titres that remain to pay and the latest ones."""
-    rows = own.rows_of(member)
+    rows = _rows(request, member)
     shown = [row for rank, row in enumerate(rows) if row.to_pay or rank < SHOWN]
     more = len(rows) - len(shown)
     context = {"member": member, "rows": shown, "more": more, "successor": own.reads_too(member)}
@@ -30,7 +31,7 @@ def titres_panel(request: HttpRequest, member: Member) -> str:
 
 def expected(request: HttpRequest, member: Member) -> Iterable[Expectation]:
     """Tell the titres that remain to pay."""
-    for row in own.rows_of(member):
+    for row in _rows(request, member):
         if row.to_pay:
             titre = row.titre
             former = f" (au nom de {row.former})" if row.former else ""
@@ -60,6 +61,10 @@ def register() -> None:
     reach.register("titres", own.issuers_of)
     panels.register(Panel("titres", 40, titres_panel))
     panels.register(Panel("evolution", 50, evolution_panel))
+
+
+def _rows(request: HttpRequest, member: Member) -> list[own.Row]:
+    return asked_once(request, ("titres", member.pk), lambda: own.rows_of(member))
 
 
 def _when(row: own.Row) -> str:

@@ -32,7 +32,7 @@ def call(staff, campaign):
     """Compute the calls of a campaign by its page; return the only one."""
     staff.go(admin("invoicing_campaign_compute", campaign))
     staff.press("Calculer")
-    staff.page.wait_for_url("**/invoicing/run/**")
+    staff.page.wait_for_url("**/calculs/*/revue/")
     [found] = Call.objects.filter(run__number=Campaign.objects.get(pk=campaign.pk).runs.count())
     return found
 

@@ -171,8 +171,8 @@ django.setup()
 from datetime import timedelta
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
-from conventions.productions import produce_task
-produce_task.enqueue("1")
+from entsvc.background import go_on_task
+go_on_task.enqueue("travail", "00000000-0000-0000-0000-000000000001")
 DBTaskResult.objects.update(enqueued_at=timezone.now() - timedelta(hours=3))
 """
 
