@@ -40,6 +40,15 @@ class Kept(HistoricalRecords):
         if not reverse:
             super().m2m_changed(instance=instance, reverse=reverse, **kwargs)
 
+    def create_historical_record_m2ms(
+        self, history_instance: models.Model, instance: models.Model
+    ) -> None:
+        """Copy what a row is linked to by keys alone: a group has hundreds of rights."""
+        for link in history_instance._history_m2m_fields:
+            rows = _links(link, [instance.pk]).values()
+            past = self.m2m_models[link]
+            past._base_manager.bulk_create([past(history=history_instance, **row) for row in rows])
+
 
 @contextmanager
 def because(reason: str) -> Iterator[None]:
@@ -136,12 +145,17 @@ def beginning(
     return begin
 
 
+def _links(link: models.ManyToManyField, keys: list[Any]) -> models.QuerySet:
+    """Return the rows that link those of these keys, in order."""
+    through = link.remote_field.through._base_manager
+    return through.filter(**{f"{link.m2m_field_name()}_id__in": keys}).order_by("pk")
+
+
 def _begin_link(
     link: models.ManyToManyField, kept: type[models.Model], begun: list[models.Model], using: str
 ) -> None:
     """Copy what rows are linked to beside the first state of each."""
     column = f"{link.m2m_field_name()}_id"
     state = {row.id: row for row in begun}
-    through = link.remote_field.through._base_manager.using(using)
-    rows = through.filter(**{f"{column}__in": list(state)}).order_by("pk").values()
+    rows = _links(link, list(state)).using(using).values()
     kept._base_manager.using(using).bulk_create(kept(history=state[row[column]], **row) for row in rows)
