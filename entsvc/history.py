@@ -40,6 +40,10 @@ class Kept(HistoricalRecords):
         if not reverse:
             super().m2m_changed(instance=instance, reverse=reverse, **kwargs)
 
+    def get_m2m_fields_from_model(self, model: type[models.Model]) -> list[models.ManyToManyField]:
+        """Return the relations kept, in the order given: the library's own changes at each start."""
+        return [getattr(model, name).field for name in self.m2m_fields]
+
     def create_historical_record_m2ms(
         self, history_instance: models.Model, instance: models.Model
     ) -> None:

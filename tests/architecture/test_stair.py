@@ -13,6 +13,7 @@ ROOMS = ["entsvc", "members", "tariffs", "conventions", "invoicing"]
 MODELS = [
     model for model in apps.get_models(include_auto_created=False) if model._meta.app_label in ROOMS
 ]
+MODELS.sort(key=lambda model: model._meta.label)
 IDS = [model._meta.label for model in MODELS]
 MARKS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 
