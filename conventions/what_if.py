@@ -15,6 +15,7 @@ from conventions.basis import Basis
 from conventions.models import Convention
 from entsvc import school_year
 from entsvc.french import integer, plural
+from entsvc.money import rate_of
 from members.models import Member
 from tariffs import engine
 from tariffs.adoption import NotAdopted, adopted, charges_of
@@ -240,11 +241,6 @@ def size_of(pupils: int | None) -> str:
 def kind_of(code: str) -> str:
     """Return the words of a type of member."""
     return str(Member.Kind(code).label) if code else NO_KIND
-
-
-def rate_of(today: Decimal, simulated: Decimal) -> Decimal | None:
-    """Return the change as a part of what is paid today: 0.05 for 5 % more; None from nothing."""
-    return (simulated - today) / today if today else None
 
 
 def counts_read(basis: Basis) -> list[str]:

@@ -1,4 +1,4 @@
-"""How an amount of money is rounded: one function for the whole house."""
+"""How amounts of money are rounded and compared: one function each for the whole house."""
 
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -13,3 +13,8 @@ def round_cents(amount: Decimal) -> Decimal:
     if not isinstance(amount, Decimal):
         raise TypeError(f"Decimal expected, got {type(amount).__name__}")
     return amount.quantize(CENT, rounding=ROUND_HALF_UP)
+
+
+def rate_of(before: Decimal, after: Decimal) -> Decimal | None:
+    """Return a change as a part of what was: 0.05 for 5 % more; None from nothing."""
+    return (after - before) / before if before else None

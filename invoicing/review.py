@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 
+from entsvc.money import rate_of
 from invoicing.review_causes import ORDER, ZERO, Account, Effect, Side, effects_of
 
 NOBODY = Account("", "")
@@ -45,7 +46,7 @@ class Row:
     @property
     def rate(self) -> Decimal | None:
         """Return the difference as a part of what was called, None from nothing."""
-        return rate_of(self.total, self.former)
+        return rate_of(self.former, self.total)
 
     @property
     def is_changed(self) -> bool:
@@ -70,7 +71,7 @@ class Sum:
     @property
     def rate(self) -> Decimal | None:
         """Return the difference as a part of what it was, None from nothing."""
-        return rate_of(self.now, self.before)
+        return rate_of(self.before, self.now)
 
 
 @dataclass(frozen=True)
@@ -166,8 +167,3 @@ def row_of(key: int, now: Side, then: Side | None) -> Row:
     before = then.accounts.get(key) if then else None
     effects = effects_of(key, then, now) if then else ()
     return Row(key, now.accounts.get(key), before, effects)
-
-
-def rate_of(now: Decimal, before: Decimal) -> Decimal | None:
-    """Return a change as a part of what was: 0.05 for 5 % more; None from nothing."""
-    return (now - before) / before if before else None
