@@ -29,7 +29,8 @@ def upgrade(monkeypatch):
     """Return what the migration does, with the models as they were at that time, two rows a batch."""
     module = importlib.import_module("conventions.migrations.0006_first_history")
     monkeypatch.setattr(module, "BATCH", 2)
-    apps = MigrationLoader(connection).project_state(("conventions", "0006_first_history")).apps
+    loader = MigrationLoader(connection, replace_migrations=False)
+    apps = loader.project_state(("conventions", "0006_first_history")).apps
     return lambda: module.begin(apps, Editor)
 
 

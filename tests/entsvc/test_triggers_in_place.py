@@ -5,6 +5,7 @@ import shutil
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.db.migrations.loader import MigrationLoader
 
 from entsvc import triggers
 from invoicing.models import Titre
@@ -101,20 +102,26 @@ class Migration(migrations.Migration):
 """
 
 
-def write_later_migration(scratch, *, fails):
-    """Give the scratch database's processes one more migration of `invoicing`, beside the true ones."""
+def write_later_migration(scratch, text, *, app="invoicing", **facts):
+    """Give the scratch database's processes one more migration of a room, beside the true ones."""
     folder = scratch.folder / "migrations_later"
-    shutil.copytree(settings.BASE_DIR / "invoicing" / "migrations", folder)
-    last = max(path.stem for path in folder.glob("0*.py"))
-    (folder / "9999_later.py").write_text(LATER.format(last=last, fails=fails))
+    shutil.copytree(settings.BASE_DIR / app / "migrations", folder)
+    last = last_migration(app)
+    (folder / "9999_later.py").write_text(text.format(last=last, **facts))
     (scratch.folder / "settings_later.py").write_text(
-        "from entsvc.settings import *\nMIGRATION_MODULES = {'invoicing': 'migrations_later'}\n"
+        f"from entsvc.settings import *\nMIGRATION_MODULES = {{'{app}': 'migrations_later'}}\n"
     )
     scratch.environment |= {
         "PYTHONPATH": str(scratch.folder),
         "DJANGO_SETTINGS_MODULE": "settings_later",
     }
     return last
+
+
+def last_migration(app):
+    """Return the name of the migration that no other of its room follows."""
+    [(_, name)] = MigrationLoader(None, ignore_no_migrations=True).graph.leaf_nodes(app)
+    return name
 
 
 ATTEMPTS = {
@@ -147,7 +154,7 @@ def test_a_later_migration_leaves_the_triggers_in_place(scratch):
     before = scratch.rows("SELECT id, number, total, payload FROM invoicing_titre ORDER BY number")
     assert_protected(scratch)
 
-    last = write_later_migration(scratch, fails=False)
+    last = write_later_migration(scratch, LATER, fails=False)
     for target in ([], ["invoicing", last], []):
         migrated = scratch.migrate(*target)
         assert migrated.returncode == 0, migrated.stderr
@@ -167,18 +174,29 @@ TRIGGERS = {
 }
 
 
-def test_going_back_to_older_tables_leaves_no_trigger_that_reads_what_they_lack(scratch):
+OTHER_COLUMN = """
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [("members", "{last}")]
+    operations = [migrations.RenameField("headcount", "pupils", "counted")]
+"""
+
+
+def test_tables_of_another_time_leave_no_trigger_that_reads_what_they_lack(scratch):
     sql = TRIGGERS[connection.vendor]
     there = scratch.rows(sql)
     assert there
-    for target, expected in ((["members", "0001"], []), ([], there)):
+    last = write_later_migration(scratch, OTHER_COLUMN, app="members")
+    for target, expected in (([], []), (["members", last], there)):
         migrated = scratch.migrate(*target)
         assert migrated.returncode == 0, migrated.stderr
         assert sorted(scratch.rows(sql)) == sorted(expected)
 
 
 def test_after_a_migration_that_failed_nothing_is_issued_unprotected(scratch):
-    write_later_migration(scratch, fails=True)
+    write_later_migration(scratch, LATER, fails=True)
     broken = scratch.migrate()
     assert broken.returncode == 1
     assert "migration en panne" in broken.stderr

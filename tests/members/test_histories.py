@@ -166,7 +166,8 @@ def test_what_was_there_before_begins_with_its_state_and_its_links():
             (User if link.model is User else Group).history.model, link.name
         ).model.objects.all().delete()
     migration = importlib.import_module("members.migrations.0006_first_histories").Migration
-    apps = MigrationLoader(connection).project_state(("members", "0006_first_histories")).apps
+    loader = MigrationLoader(connection, replace_migrations=False)
+    apps = loader.project_state(("members", "0006_first_histories")).apps
     for operation in migration.operations:
         operation.code(apps, connection.schema_editor())
     assert followed(*kept)
