@@ -22,6 +22,7 @@ urlpatterns = [
     path(
         "admin/travaux/<uuid:pk>/fichier/", admin.site.admin_view(work_pages.download), name="work-file"
     ),
+    path("admin/", include("members.urls")),
     path("admin/", include("conventions.urls")),
     path("admin/", include("invoicing.urls")),
     path("admin/", admin.site.urls),

@@ -4,6 +4,7 @@ from members.models import histories  # noqa: F401
 from members.models.acts import Act
 from members.models.contacts import Contact
 from members.models.counts import Headcount, HeadcountSource, Usage
+from members.models.filters import SavedFilter
 from members.models.issuers import Accountant, Issuer, Signatory, User
 from members.models.portal import LinkRequest, PortalAccess
 from members.models.schools import ConfirmedDebtor, GroupedSchool, School
@@ -23,6 +24,7 @@ __all__ = [
     "Member",
     "Membership",
     "PortalAccess",
+    "SavedFilter",
     "School",
     "Signatory",
     "Usage",
