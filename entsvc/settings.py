@@ -237,6 +237,7 @@ UNFOLD = {
         },
     ],
     "STYLES": [lambda request: static("entsvc/staff.css")],
+    "SCRIPTS": [lambda request: static("entsvc/staff.js")],
     "SHOW_HISTORY": True,
     # The blue of the documents (#1d4468), from pale to deep.
     "COLORS": {

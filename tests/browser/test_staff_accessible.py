@@ -1,8 +1,9 @@
-"""The main pages of the staff on a desk, by axe: the standard alone, the theme decides of the rest."""
+"""The main pages and forms of the staff on a desk, by axe: the standard alone, the theme decides of the rest."""
 
 import pytest
 from django.urls import reverse
 
+from conventions.models import Convention
 from invoicing.models import Run
 from invoicing.rendering import render_missing
 from tests.browser.conftest import DESKTOP, WCAG
@@ -57,3 +58,15 @@ def test_the_main_pages_of_the_staff_are_accessible(visitor, world):
     for address in addresses(world):
         staff.go(address)
         staff.check_here(WCAG)
+
+
+def test_the_forms_that_hold_rows_and_search_boxes_are_accessible(visitor, world):
+    staff = as_staff(visitor(), "gestionnaire", world.issuer)
+    staff.page.set_viewport_size(DESKTOP)
+    convention = Convention.objects.order_by("pk").first()
+    school = convention.enrolments.order_by("pk").first().school
+    for name, key in (("conventions_convention", convention.pk), ("members_school", school.pk)):
+        staff.go(reverse(f"admin:{name}_change", args=[key]))
+        staff.check_here(WCAG)
+    staff.go(reverse("admin:conventions_convention_add"))
+    staff.check_here(WCAG)
