@@ -1,6 +1,7 @@
 """What a run found wrong, grouped by what mends it: how many members, what to do, where."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -11,7 +12,9 @@ from django.urls import reverse
 from conventions.filters import PARAMETER, address
 from conventions.findings import Scope
 from conventions.readiness import FINDINGS
-from invoicing.models import Anomaly, Run
+from entsvc import school_year
+from invoicing.models import Acceptance, Anomaly, Call, Run
+from members.models import School
 
 SHOWN = 5  # messages of each group
 
@@ -271,6 +274,24 @@ def link_of(mend: Mend, run: Run) -> str:
     model = finding.base(scope).model._meta
     changelist = reverse(f"admin:{model.app_label}_{model.model_name}_changelist")
     return f"{changelist}?{urlencode({PARAMETER: address(finding, scope)})}"
+
+
+def links_to_accept(call: Call, anomalies: Iterable[Anomaly]) -> dict[int, str]:
+    """Return, by anomaly, the page where its acceptance only lacks a reason: of those that allow one."""
+    may_be = [a for a in anomalies if a.blocking and a.code in Acceptance.Code]
+    uais = {anomaly.uai for anomaly in may_be if anomaly.uai}
+    schools = dict(School.objects.filter(uai__in=uais).values_list("uai", "pk")) if uais else {}
+    campaign, page = call.run.campaign, reverse("admin:invoicing_acceptance_add")
+    common = {"schedule": campaign.schedule_id, "school_year": school_year.label(campaign.school_year)}
+    common["debtor"] = call.debtor_id
+    return {
+        anomaly.pk: f"{page}?{urlencode(common | {'code': anomaly.code} | _school(schools, anomaly))}"
+        for anomaly in may_be
+    }
+
+
+def _school(schools: dict[str, int], anomaly: Anomaly) -> dict[str, int]:
+    return {"school": schools[anomaly.uai]} if anomaly.uai in schools else {}
 
 
 def _first_messages(run: Run) -> dict[str, list[str]]:

@@ -21,7 +21,7 @@ from entsvc.fields import search_key
 from invoicing import review, review_reading
 from invoicing.models import Call, CallLine, Run, Titre, TitreLine
 from invoicing.review import Review, Row
-from invoicing.review_errors import Group, groups_of, link_of, mend_of
+from invoicing.review_errors import Group, groups_of, link_of, links_to_accept, mend_of
 from invoicing.review_forms import BLOCKED, CHANGED, GONE, NEW, STATES, MembersForm, OtherForm
 from invoicing.review_reading import Other
 from invoicing.review_state import state_of
@@ -90,14 +90,18 @@ def member_page(request: HttpRequest, run: int, call: int) -> HttpResponse:
         "page": page,
         "earlier": _step(_query(request), page, -1),
         "later": _step(_query(request), page, 1),
-        **_signalled(found, held),
+        **_signalled(request, found, held),
     }
     return TemplateResponse(request, "admin/invoicing/review_member.html", context)
 
 
-def _signalled(run: Run, call: Call) -> dict[str, Any]:
+def _signalled(request: HttpRequest, run: Run, call: Call) -> dict[str, Any]:
     """Return the anomalies of a call by what mends them, and apart those that were accepted."""
     told = list(call.anomalies.order_by("-blocking", "pk"))
+    may_accept = request.user.has_perm("invoicing.add_acceptance")
+    accepting = links_to_accept(call, told) if may_accept else {}
+    for anomaly in told:
+        anomaly.to_accept = accepting.get(anomaly.pk, "")
     by_mend: dict[Any, list[Any]] = {}
     for anomaly in told:
         if not anomaly.accepted:
