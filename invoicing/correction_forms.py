@@ -1,5 +1,6 @@
 """What an officer gives to annul, reduce or issue again a titre, or to ask for a mandat."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -14,6 +15,7 @@ from unfold.widgets import (
 )
 
 from entsvc.french import euros
+from entsvc.money import round_cents
 from invoicing.correction_payload import PartOff
 from invoicing.follow_up_forms import keep_choosing
 from invoicing.forms import EurosField, signatories_in_office
@@ -136,6 +138,31 @@ class ReductionForm(CorrectionForm):
         ]
         names = ("reason_code", "reason", "on", "signatory")
         return {**{name: data[name] for name in names}, "parts": parts}
+
+
+def to_take_off(titre: Titre, asked: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a réduction first proposes, where the page that leads to it names a school.
+
+    Of a school taken off, each line whole. Of a count that changed (`avant`, `apres`), the lines that
+    bear it, down to what it makes now; their amount is left to the officer where no price tells it.
+    """
+    was, now = (_number(asked.get(name, "")) for name in ("avant", "apres"))
+    rows: dict[str, Any] = {}
+    lines = titre.lines.filter(uai=asked.get("ecole") or None, amount__gt=0).order_by("position")
+    for rank, line in enumerate((line for line in lines if was in (None, line.quantity)), start=1):
+        if rank > ROWS:
+            break
+        rows[f"what_{rank}"] = str(line.pk)
+        if was is None:
+            rows[f"amount_{rank}"] = line.amount
+        elif now is not None and line.unit_price is not None:
+            off = line.amount - round_cents(now * line.unit_price)
+            rows[f"amount_{rank}"] = off if off > 0 else None
+    return rows
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdecimal() else None
 
 
 class ReissueForm(CorrectionForm):

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlencode
 
 from django.utils import timezone
 
@@ -42,6 +43,12 @@ class Drift:
     def grew(self) -> bool:
         """Tell whether more is to be billed, as a price by the pupil makes of it."""
         return self.current is not None and self.current > self.frozen
+
+    @property
+    def in_address(self) -> str:
+        """Return what the address of a réduction says of it (see `correction_forms.to_take_off`)."""
+        now = {} if self.current is None else {"apres": self.current}
+        return urlencode({"ecole": self.uai, "avant": self.frozen, **now})
 
     @property
     def message(self) -> str:

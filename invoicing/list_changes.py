@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from urllib.parse import urlencode
 
 from invoicing.drift import SHOWN, changed_counts, closed_references, named
 from invoicing.made_up import billed_today, by_mandats
@@ -22,6 +23,11 @@ class ListChange:
     added: bool
     titre_reference: str
     closed: bool = False  # the exercice of the titre: only a mandat gives anything back
+
+    @property
+    def in_address(self) -> str:
+        """Return what the address of a réduction says of it (see `correction_forms.to_take_off`)."""
+        return urlencode({"ecole": self.uai})
 
 
 def list_changes(schedule: Schedule, year: int) -> list[ListChange]:

@@ -27,6 +27,7 @@ from invoicing.correction_forms import (
     PaidMandatForm,
     ReductionForm,
     ReissueForm,
+    to_take_off,
 )
 from invoicing.corrections import MandatNeeded, check_exercice, correct, due, why_closed
 from invoicing.models import MandatRequest, Titre
@@ -107,7 +108,10 @@ class CorrectionActions:
     @action(description="Réduire", permissions=["correct"], icon="trending_down")
     def reduce(self, request: HttpRequest, object_id: str) -> HttpResponse:
         titre = self.visible_or_404(request, object_id)
-        return self._correct(request, titre, ReductionForm, Titre.Kind.REDUCTION, "Réduire le titre")
+        first = to_take_off(titre, request.GET)
+        return self._correct(
+            request, titre, ReductionForm, Titre.Kind.REDUCTION, "Réduire le titre", first
+        )
 
     @action(description="Annuler et ré-émettre", permissions=["correct"], icon="sync_alt")
     def annul_and_reissue(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -189,6 +193,7 @@ class CorrectionActions:
         form_class: type[CorrectionForm],
         kind: Titre.Kind,
         title: str,
+        first: dict[str, Any] | None = None,
     ) -> HttpResponse:
         refused = words.why_not_a_titre(titre) or words.why_not_corrected(titre)
         if refused:
@@ -206,7 +211,7 @@ class CorrectionActions:
         return self._ask(
             request,
             titre,
-            form_class(request.POST or None, titre=titre),
+            form_class(request.POST or None, titre=titre, initial=first),
             write,
             title=title,
             facts=[*words.facts_of(titre), words.OWN_BORDEREAU],

@@ -89,8 +89,24 @@ def test_the_page_leads_to_what_mends_a_titre(client, monkeypatch, day, action, 
     titre = Titre.objects.get()
     sign_in(client, "finances", world.issuer)
     page = spoken(campaign_page(client).content.decode())
-    assert f'href="{reverse(f"admin:invoicing_titre_{action}", args=[titre.pk])}"' in page
+    assert f'href="{reverse(f"admin:invoicing_titre_{action}", args=[titre.pk])}' in page
     assert words in page
+
+
+def test_the_reduction_first_proposes_what_the_count_of_today_takes_off(client):
+    world = issued(PER_PUPIL)
+    change(School.objects.get(), 95)
+    titre = Titre.objects.get()
+    line = titre.lines.get()
+    sign_in(client, "finances", world.issuer)
+    [row] = campaign_page(client).context["drifts"]
+    address = reverse("admin:invoicing_titre_reduce", args=[titre.pk])
+    form = client.get(f"{address}?{row.drift.in_address}").context["form"]
+    assert form["what_1"].value() == str(line.pk)
+    assert form["amount_1"].value() == "30,00"
+    # A school taken off: its line whole. Another school, or words that are no count: nothing.
+    for asked, amount in ((f"ecole={row.school.uai}", "600,00"), ("ecole=autre", None)):
+        assert client.get(f"{address}?{asked}").context["form"]["amount_1"].value() == amount
 
 
 def test_who_corrects_nothing_is_told_without_a_link(client):
