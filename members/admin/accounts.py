@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
+from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminSelectWidget
 
@@ -12,6 +13,17 @@ from entsvc.models import DatedText
 from entsvc.staff import StaffAdmin
 from members.access import ScopedAdmin, ScopedInline
 from members.models import Accountant, Issuer, Signatory, User
+
+TEXTS = {
+    "compte-exercice-clos": "Compte du mandat, exercice clos",
+    "delai": "Délai de paiement",
+    "force-executoire": "Force exécutoire",
+    "motif-exercice-clos": "Motif du mandat, exercice clos",
+    "paiement": "Moyens de paiement",
+    "recours": "Voies et délais de recours",
+    "recours-correction": "Recours contre une correction",
+    "retard": "Retard de paiement",
+}
 
 admin.site.unregister(Group)
 
@@ -86,13 +98,35 @@ class SignatoryAdmin(ScopedAdmin):
     search_fields = ["last_name", "first_name", "quality"]
 
 
+class TextFilter(admin.SimpleListFilter):
+    """Texts of one kind, by its French name."""
+
+    title = "texte"
+    parameter_name = "code"
+
+    def lookups(self, request, model_admin):
+        return list(TEXTS.items())
+
+    def queryset(self, request, queryset):
+        return queryset.filter(code=self.value()) if self.value() else queryset
+
+
 @admin.register(DatedText)
 class DatedTextAdmin(StaffAdmin):
     """An account writes the texts of its issuers; those of a regime are shared, and only read."""
 
-    list_display = ["code", "scope", "valid_from", "source"]
-    list_filter = ["scope", "code"]
+    list_display = ["text_name", "of_whom", "valid_from", "source"]
+    list_filter = ["scope", TextFilter]
     search_fields = ["code", "body", "source"]
+
+    @display(description="texte", ordering="code")
+    def text_name(self, text):
+        return TEXTS.get(text.code, text.code)
+
+    @display(description="portée", ordering="scope")
+    def of_whom(self, row):
+        regimes = dict(Issuer.Regime.choices)
+        return f"Régime : {regimes[row.scope]}" if row.scope in regimes else row.scope
 
     def own_scopes(self, user):
         codes = user.issuers.exclude(code__in=Issuer.Regime.values).order_by("code")

@@ -8,7 +8,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from entsvc.models import DatedFigure
 from members.admin.accounts import DatedTextAdmin
-from members.models import Issuer, Member
+from members.models import Member
 
 FIGURES = {
     "prescription-emission": "Délai pour émettre un titre",
@@ -41,11 +41,6 @@ class DatedFigureAdmin(DatedTextAdmin):
     @display(description="chiffre", ordering="code")
     def name(self, figure):
         return FIGURES.get(figure.code, figure.code)
-
-    @display(description="portée", ordering="scope")
-    def of_whom(self, figure):
-        regimes = dict(Issuer.Regime.choices)
-        return f"Régime : {regimes[figure.scope]}" if figure.scope in regimes else figure.scope
 
     @display(description="concerne", ordering="applies_to")
     def for_whom(self, figure):

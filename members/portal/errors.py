@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.views import csrf, defaults
@@ -16,7 +17,11 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 403."""
-    return _own(403) if is_portal(request) else defaults.permission_denied(request, exception)
+    if is_portal(request):
+        return _own(403)
+    if request.user.is_active and request.user.is_staff:
+        return _with_the_menu(request)
+    return defaults.permission_denied(request, exception)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -34,6 +39,12 @@ def csrf_failure(request: HttpRequest, reason: str = "", **kwargs: Any) -> HttpR
     if is_portal(request):
         return HttpResponse(render_to_string("espace/csrf.html"), status=403)
     return csrf.csrf_failure(request, reason)
+
+
+def _with_the_menu(request: HttpRequest) -> HttpResponse:
+    """Tell an account of the staff what it lacks, beside where it may go."""
+    context = {**admin.site.each_context(request), "title": "Accès refusé"}
+    return HttpResponse(render_to_string("admin/forbidden.html", context, request), status=403)
 
 
 def _own(code: int) -> HttpResponse:

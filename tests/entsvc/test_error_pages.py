@@ -3,6 +3,7 @@
 import pytest
 from django.template.loader import render_to_string
 
+from tests.conventions.world import account
 from tests.factories import SchoolFactory
 
 
@@ -31,3 +32,12 @@ def test_a_right_that_is_missing_is_told(client, django_user_model):
     response = client.get(f"/admin/members/school/{school.pk}/change/")
     assert response.status_code == 403
     assert "Accès refusé" in response.content.decode()
+
+
+@pytest.mark.django_db
+def test_a_reader_refused_a_page_keeps_the_menu(client):
+    account(client, "lecture")
+    page = client.get("/admin/invoicing/campaign/add/")
+    assert page.status_code == 403
+    assert "Accès refusé" in page.text
+    assert "Reste à recouvrer" in page.text
