@@ -9,7 +9,7 @@ class EntsvcConfig(AppConfig):
     """Hooks triggers to migrations, what waits to the end of requests; registers checks and imports."""
 
     name = "entsvc"
-    verbose_name = "Socle"
+    verbose_name = "Imports et réglages"
 
     def ready(self) -> None:
         """Connect signals and checks; make the long work of imports known."""

@@ -54,6 +54,7 @@ MENU = (
             ("Textes des documents", "edit_document", "conventions.papertext"),
             ("Barèmes", "price_change", "tariffs.schedule"),
             ("Versions de tarif", "history", "tariffs.version"),
+            ("Adoptions", "how_to_reg", "tariffs.adoption"),
             ("Actes", "gavel", "members.act"),
         ),
     ),

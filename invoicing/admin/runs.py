@@ -229,8 +229,13 @@ class TitresToReduce:
 
 class RunCallInline(ReadOnlyInline):
     model = Call
-    fields = ["siret", "name", "total"]
+    fields = ["siret", "name", "total_euros"]
+    readonly_fields = ["total_euros"]
     linked = "name"
+
+    @display(description="total")
+    def total_euros(self, call):
+        return euros(call.total)
 
 
 @admin.register(Run)
@@ -320,7 +325,9 @@ class RunAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
             _blocked_in_words(run.n_blocked),
             _issued_in_words(run.campaign.titres.filter(kind=Titre.Kind.TITRE).count()),
         ]
-        warnings = ["L'émission est définitive : un titre ne se corrige que par annulation."]
+        warnings = [
+            "L'émission est définitive : un titre ne se corrige que par une annulation ou une réduction."
+        ]
         if not form.is_latest:
             warnings.append(f"Le dernier calcul de la campagne est le n° {form.latest}, pas celui-ci.")
         return self.confirm(
@@ -385,11 +392,15 @@ def _blocked_in_words(count):
 
 class CallLineInline(ReadOnlyInline):
     model = CallLine
-    fields = ["charge_label", "uai", "school", "commune", "explanation", "amount", "why"]
-    readonly_fields = ["why"]
+    fields = ["charge_label", "uai", "school", "commune", "explanation", "amount_euros", "why"]
+    readonly_fields = ["amount_euros", "why"]
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("call")
+
+    @display(description="montant")
+    def amount_euros(self, line):
+        return euros(line.amount)
 
     @display(description="pourquoi")
     def why(self, line):

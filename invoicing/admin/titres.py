@@ -53,7 +53,12 @@ COUNTED_WITH = {TitreDocument: "is_drawn", MandatRequest: "has_mandats"}
 
 class TitreLineInline(ReadOnlyInline):
     model = TitreLine
-    fields = ["charge_label", "uai", "school", "commune", "explanation", "amount"]
+    fields = ["charge_label", "uai", "school", "commune", "explanation", "amount_euros"]
+    readonly_fields = ["amount_euros"]
+
+    @display(description="montant")
+    def amount_euros(self, line):
+        return euros(line.amount)
 
 
 class TitreDocumentInline(ReadOnlyInline):
@@ -153,6 +158,7 @@ class TitreAdmin(ChosenTitres, CorrectionActions, ConfirmedAction, ScopedAdmin):
         if obj.debtor_name != obj.debtor.name:
             debtor.append("debtor_name")
         followed = [("total_euros", "payment_state")] if is_titre else ["total_euros", "error_committed"]
+        followed += ["due_euros"] if is_titre and standing(obj).due != obj.total else []
         followed += ["linked"] if self.is_linked(obj) else []
         followed += ["steps", *(["prescription"] if is_titre else []), "external_reference"]
         named = (("Pièce", piece), ("Débiteur", debtor), ("Montant et suivi", followed))
@@ -204,6 +210,10 @@ class TitreAdmin(ChosenTitres, CorrectionActions, ConfirmedAction, ScopedAdmin):
     @display(description="total", ordering="total")
     def total_euros(self, titre):
         return euros(titre.total if titre.kind == Titre.Kind.TITRE else -titre.total)
+
+    @display(description="dû après corrections")
+    def due_euros(self, titre):
+        return euros(standing(titre).due)
 
     @display(description="reste dû", ordering="due_left")
     def due_left_euros(self, titre):
