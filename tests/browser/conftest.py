@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,9 +12,17 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.db import connection
 from django.utils import timezone
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response, sync_playwright
+from playwright.sync_api import (
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Response,
+    sync_playwright,
+)
 from pytest_django.live_server_helper import LiveServer
 
+from tests.browser import pictures
 from tests.browser.database import own_database
 
 PHONE = {"width": 390, "height": 844}
@@ -101,6 +110,13 @@ def clock(monkeypatch) -> Clock:
     return clock
 
 
+@pytest.fixture
+def blank_documents(monkeypatch):
+    """Draw documents as a few bytes: for what the world holds already."""
+    monkeypatch.setattr("invoicing.rendering.render_pdf", lambda *_: b"%PDF essai")
+    monkeypatch.setattr("invoicing.bordereau_pdf.render_pdf", lambda *_, **__: b"%PDF essai")
+
+
 @dataclass
 class Visitor:
     """Someone at a screen. Whatever goes wrong in the browser is kept, and fails the test at its end."""
@@ -117,11 +133,55 @@ class Visitor:
         return self.page
 
     def press(self, name: str) -> None:
-        """Press the button, or follow the link, of this name."""
-        target = self.page.get_by_role("button", name=name, exact=True)
-        target = target if target.count() else self.page.get_by_role("link", name=name, exact=True)
+        """Press the button, or follow the link, of this name; that of an icon may come before it."""
+        with_icon = re.compile(rf"^\w+ {re.escape(name)}$")
+        for role, words in (("button", name), ("link", name), ("link", with_icon)):
+            target = self.page.get_by_role(role, name=words, exact=True)
+            if target.count():
+                break
         with self.page.expect_navigation():
             target.click()
+
+    def menu(self, name: str) -> None:
+        """Follow an entry of the menu of the staff."""
+        named = self.page.get_by_text(name, exact=True)
+        with self.page.expect_navigation():
+            self.page.locator("#nav-sidebar-apps a").filter(has=named).click()
+
+    def under(self, title: str, name: str) -> None:
+        """Open a menu of the actions of a page, and follow one of them."""
+        self.page.locator("li > a").filter(has_text=title).click()
+        with self.page.expect_navigation():
+            self.page.locator("body > nav:visible a").filter(
+                has=self.page.get_by_text(name, exact=True)
+            ).click()
+
+    def labelled(self, label: str) -> Locator:
+        """Return the field of a label, which a star may follow."""
+        return self.page.get_by_label(re.compile(rf"^\s*{re.escape(label)}\s*\*?\s*$"))
+
+    def fill(self, label: str, text: str) -> None:
+        """Write in a field."""
+        self.labelled(label).fill(text)
+
+    def choose(self, label: str, option: str) -> None:
+        """Choose in a list."""
+        self.labelled(label).select_option(label=option)
+
+    def look_up(self, field: str, words: str) -> None:
+        """Type words in a field that searches, by its name, and take the row that has them."""
+        self.page.locator(f"#id_{field} + .select2 .select2-selection").click()
+        self.page.locator(".select2-search__field").fill(words)
+        self.page.locator(".select2-results__option").filter(has_text=words).click()
+
+    def add(self) -> None:
+        """Press the « + » of a list."""
+        with self.page.expect_navigation():
+            self.page.locator("a[href*='/add/']:visible").first.click()
+
+    def picture(self, name: str, to: str | Locator | None = None) -> None:
+        """Take a picture for the guides, down to an element, where pictures are asked for."""
+        pictures.take(self.page, name, to=self.page.locator(to).first if isinstance(to, str) else to)
 
     @property
     def text(self) -> str:
