@@ -1,4 +1,4 @@
-"""The main pages and forms of the staff on a desk, by axe: the standard alone, the rest is the theme's."""
+"""The main pages and forms of the staff on a desk, by axe: the standard, the rest is the theme's."""
 
 import pytest
 from django.urls import reverse
