@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from conventions.assessment import DELIVERED
 from entsvc import texts as dated_texts
-from entsvc.french import amount_in_words, euros, integer, plural, price, short_date
+from entsvc.french import amount_in_words, euros, integer, short_date
 from invoicing.apart import ENGAGEMENT
 from invoicing.claims import in_force
 from invoicing.mentions import TEXT_CODES, missing_for_issuer
@@ -18,6 +18,7 @@ from invoicing.models import Call, CallLine, LineFacts, Titre
 from invoicing.numbering import IssueRefused, payment_reference
 from members.models import Accountant, Issuer, Signatory
 from tariffs.models import Schedule
+from tariffs.printed import sums_by_charge
 
 TITLES = {
     Issuer.Regime.STATE: "Titre de perception",
@@ -152,22 +153,6 @@ def numbered(
     return {**payload, "document": identity}
 
 
-def printed_line(line: LineFacts) -> dict[str, str]:
-    """Return a line as the document prints it."""
-    return {
-        "charge": line.charge,
-        "charge_label": line.charge_label,
-        "uai": line.uai,
-        "school": line.school,
-        "commune": line.commune,
-        "quantity": integer(line.quantity),
-        "unit": line.unit,
-        "unit_price": "" if line.unit_price is None else str(line.unit_price),
-        "amount": str(line.amount),
-        "explanation": line.explanation,
-    }
-
-
 def _accountant(issuer: Issuer, on: date) -> Accountant:
     accountant = (
         Accountant.objects.filter(issuer=issuer, valid_from__lte=on)
@@ -252,23 +237,9 @@ def _flat(facts: dict[str, Any], schedule: Schedule, accountant: Accountant) -> 
 
 def _charges(basis: dict, lines: Iterable[LineFacts]) -> list[dict[str, str]]:
     """Sum the lines by charge, in the order they are printed; the formula when one price holds."""
-    units = {c["code"]: (c["unit_label"], c["unit_plural"]) for c in basis["charges"]}
-    groups: dict[tuple[str, str], list[LineFacts]] = {}
-    for line in lines:
-        groups.setdefault((line.charge, line.charge_label), []).append(line)
-    charges = []
-    for (code, label), group in groups.items():
-        quantity = sum(line.quantity for line in group)
-        singular, many = units.get(code, (group[0].unit, group[0].unit))
-        formula = plural(quantity, singular, many)
-        prices = {line.unit_price for line in group}
-        amount = sum((line.amount for line in group), Decimal("0.00"))
-        if prices == {None}:
-            formula = group[0].explanation
-        elif len(prices) == 1 and code in units:
-            formula += f" × {price(group[0].unit_price)}"
-        charges.append({"code": code, "label": label, "formula": formula, "amount": str(amount)})
-    return charges
+    return sums_by_charge(
+        lines, {c["code"]: (c["unit_label"], c["unit_plural"]) for c in basis["charges"]}
+    )
 
 
 def _references(basis: dict, member: dict, lines: list[CallLine]) -> list[str]:

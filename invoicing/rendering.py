@@ -13,7 +13,7 @@ from entsvc import documents
 from entsvc.pdf import render_pdf
 from invoicing import bordereau_pdf
 from invoicing.models import Titre, TitreDocument
-from invoicing.payload import printed_line
+from tariffs.printed import printed_line
 
 CHUNK = 100
 PDF = TitreDocument.Role.PDF

@@ -33,7 +33,6 @@ from invoicing import calculation, rendering
 from invoicing.exports.yearly_call import write_yearly_call
 from invoicing.issuing import issue
 from invoicing.models import Anomaly, Bordereau, Call, CallLine, Run, Titre, TitreLine
-from invoicing.payload import printed_line
 from invoicing.regimes import load_regimes
 from members.importers.annuaire import IMPORTER as ANNUAIRE
 from members.importers.communes import IMPORTER as COMMUNES
@@ -41,6 +40,7 @@ from members.importers.headcounts import IMPORTER as HEADCOUNTS
 from members.importers.members import IMPORTER as MEMBERS
 from members.models import Act, Headcount, Signatory
 from tariffs.models import Adoption, Band, Charge, Schedule, Version
+from tariffs.printed import printed_line
 from tests.benchmarks import floors
 from tests.benchmarks.datasets import YEAR
 

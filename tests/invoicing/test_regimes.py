@@ -12,7 +12,6 @@ from entsvc.templatetags.french import by_charge
 from invoicing.calculation import CampaignRefused, compute_run, recompute
 from invoicing.issuing import issue
 from invoicing.models import Acceptance, CallRules, DecidedDeduction, Exclusion, YearPool
-from invoicing.payload import printed_line
 from invoicing.regimes import load_regimes
 from members import counts
 from members.importers.annuaire import IMPORTER as ANNUAIRE
@@ -20,6 +19,7 @@ from members.importers.headcounts import IMPORTER as HEADCOUNTS
 from members.importers.members import IMPORTER as MEMBERS
 from members.models import Member, School, Signatory, Usage
 from tariffs.models import Adoption, Schedule
+from tariffs.printed import printed_line
 from tests.factories import MemberFactory, SchoolFactory, valid_siret, valid_uai
 
 pytestmark = pytest.mark.django_db
