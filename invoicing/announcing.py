@@ -8,19 +8,15 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from entsvc import mail
-from entsvc.changes import in_batches
 from entsvc.french import plural
 from entsvc.journal import record
 from invoicing.campaign_accounts import Account, bordereaux_of
 from invoicing.deadlines import deadline
 from invoicing.models import Announcement, Bordereau, Campaign, Titre, TitreDocument
 from invoicing.statuses import Status
-from members import successions
-from members.models import Member
-from members.portal.access import addresses
+from members.portal.addressees import addressees
 
 AT_ONCE = 300  # titres announced while the page waits
 
@@ -63,7 +59,7 @@ def waiting(campaign: Campaign, accounts: Mapping[UUID, Account]) -> Waiting:
     listed = bordereaux_of(campaign).select_related("issuer").prefetch_related("events")
     bordereaux = {bordereau.pk: bordereau for bordereau in listed}
     titres = list(_unannounced(campaign, accounts))
-    known = _addresses({titre.debtor_id for titre in titres})
+    known = addressees({titre.debtor_id for titre in titres})
     drawn = set(_drawn(campaign))
     for titre in titres:
         account, told = accounts[titre.pk], known[titre.debtor_id]
@@ -135,18 +131,3 @@ def _unannounced(campaign: Campaign, accounts: Mapping[UUID, Account]) -> Iterab
 def _drawn(campaign: Campaign) -> Collection[UUID]:
     kept = TitreDocument.objects.filter(titre__campaign=campaign, role=TitreDocument.Role.PDF)
     return kept.order_by("pk").values_list("titre", flat=True)
-
-
-def _addresses(debtors: Collection[int]) -> dict[int, list[str]]:
-    """Return who opens the titres of each debtor: its own addresses, those of who took it over."""
-    today = timezone.localdate()
-    merged = Member.objects.filter(successor__isnull=False).order_by("pk")
-    merged = merged.only("successor", "merged_on")
-    heirs = {member.pk: member.successor_id for member in merged if successions.is_done(member, today)}
-    last = {key: successions.last_successor(key, heirs) for key in debtors}
-    known: dict[int, list[str]] = {}
-    for keys in in_batches({*debtors, *last.values()}):
-        members = Member.objects.filter(pk__in=keys).only("email").prefetch_related("contacts")
-        members = members.order_by("pk")
-        known |= {member.pk: addresses(member) for member in members}
-    return {key: list(dict.fromkeys([*known[key], *known[last[key]]])) for key in debtors}
