@@ -12,6 +12,7 @@ class ConventionsConfig(AppConfig):
     def ready(self) -> None:
         """Register what this room says of imports below, its long work and the mayor's pages."""
         from conventions import absences, productions  # noqa: F401
+        from conventions.forecasts import long_work  # noqa: F401
         from conventions.portal import panels
 
         panels.register()

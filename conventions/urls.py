@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import path
 
 from conventions import amendment_pages, opening_pages, pages, production_pages, what_if_pages
+from conventions.forecasts import pages as forecasts
 from conventions.papers import pages as papers
 
 app_name = "conventions"
@@ -67,6 +68,49 @@ urlpatterns = [
         "simuler/<str:siret>/",
         admin.site.admin_view(what_if_pages.what_if_member_page),
         name="what-if-member",
+    ),
+    path("previsions/", admin.site.admin_view(forecasts.forecasts_page), name="forecasts"),
+    path("previsions/preparer/", admin.site.admin_view(forecasts.new_page), name="forecast-new"),
+    path("previsions/<uuid:pk>/", admin.site.admin_view(forecasts.forecast_page), name="forecast"),
+    path(
+        "previsions/<uuid:pk>/lettres/<uuid:amount>/",
+        admin.site.admin_view(forecasts.letter_file),
+        name="forecast-letter",
+    ),
+    path(
+        "previsions/<uuid:pk>/lettres.zip",
+        admin.site.admin_view(forecasts.zip_file),
+        name="forecast-zip",
+    ),
+    path(
+        "previsions/<uuid:pk>/lettres.pdf",
+        admin.site.admin_view(forecasts.print_file),
+        name="forecast-print",
+    ),
+    path(
+        "previsions/<uuid:pk>/classeur.xlsx",
+        admin.site.admin_view(forecasts.workbook_file),
+        name="forecast-workbook",
+    ),
+    path(
+        "previsions/<uuid:pk>/continuer/",
+        admin.site.admin_view(forecasts.go_on),
+        name="forecast-continue",
+    ),
+    path(
+        "previsions/<uuid:pk>/reprendre/",
+        admin.site.admin_view(forecasts.try_again),
+        name="forecast-retry",
+    ),
+    path(
+        "previsions/<uuid:pk>/envoyer/",
+        admin.site.admin_view(forecasts.send_action),
+        name="forecast-send",
+    ),
+    path(
+        "previsions/<uuid:pk>/abandonner/",
+        admin.site.admin_view(forecasts.drop_action),
+        name="forecast-drop",
     ),
     path("payeurs/", admin.site.admin_view(pages.debtors_page), name="debtors"),
 ]

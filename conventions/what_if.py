@@ -28,6 +28,9 @@ DECIDED: dict[str, Callable[[Schedule, int], Decisions]] = {}
 CERTAIN = frozenset({"deduction_above_call", "adjustment_above_call"})
 NO_SIRET = "Sans SIRET, le membre n'est pas appelé : saisissez-le dans sa fiche."
 
+# How a reason begins that holds one side of a comparison only.
+TODAY_ONLY, TRIED_ONLY = "Aujourd'hui : ", "Simulation : "
+
 NO_KIND = "Non renseigné"
 NO_SIZE = "Effectif inconnu"
 # Classes of size, by the pupils of the schools billed: (largest number held, its words); None for any.
@@ -294,8 +297,8 @@ def _reasons(before: engine.Result, after: engine.Result) -> tuple[str, ...]:
     both = [reason for reason in now if reason in then]
     return (
         *both,
-        *(f"Aujourd'hui : {reason}" for reason in now if reason not in both),
-        *(f"Simulation : {reason}" for reason in then if reason not in both),
+        *(f"{TODAY_ONLY}{reason}" for reason in now if reason not in both),
+        *(f"{TRIED_ONLY}{reason}" for reason in then if reason not in both),
     )
 
 

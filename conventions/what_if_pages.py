@@ -117,12 +117,12 @@ def _asked(request: HttpRequest) -> tuple[dict[str, Any], Simulation | None]:
         "version": None,
     }
     context |= {"tariff": None, "form": None, "problem": "", "query": ""}
-    versions = _versions(request)
-    version = _version(request, versions)
+    versions = versions_of(request)
+    version = version_of(request, versions)
     if version is None:
         return context | {"problem": "Aucun tarif n'est saisi : créez un barème et sa version."}, None
     context["version"] = version
-    tariff = TariffForm(_first(request, version), versions=versions, years=_years(versions))
+    tariff = TariffForm(first_asked(request, version), versions=versions, years=years_offered(versions))
     context["tariff"] = tariff
     if not tariff.is_valid():
         return context, None
@@ -230,13 +230,14 @@ def _pairs(before: engine.Result, after: engine.Result) -> list[dict[str, Any]]:
     ]
 
 
-def _versions(request: HttpRequest) -> QuerySet[Version]:
+def versions_of(request: HttpRequest) -> QuerySet[Version]:
+    """Return the versions of the account, by schedule, the latest first."""
     rows = visible(Version.objects.all(), request.user)
     rows = rows.select_related("schedule__issuer").prefetch_related("adoption_set")
     return rows.order_by("schedule__code", "-pk")
 
 
-def _version(request: HttpRequest, versions: QuerySet[Version]) -> Version | None:
+def version_of(request: HttpRequest, versions: QuerySet[Version]) -> Version | None:
     """Return the version asked, else the last one adopted, else the first, among the account's."""
     asked = request.GET.get("version", "")
     if asked:
@@ -252,7 +253,7 @@ def _last_year(version: Version) -> int:
     return max(adoption.school_year for adoption in version.adoption_set.all())
 
 
-def _first(request: HttpRequest, version: Version) -> dict[str, Any]:
+def first_asked(request: HttpRequest, version: Version) -> dict[str, Any]:
     """Return the version and the year shown: by default the last year its schedule was adopted for."""
     year = request.GET.get("annee", "")
     if not year:
@@ -262,7 +263,7 @@ def _first(request: HttpRequest, version: Version) -> dict[str, Any]:
     return {"version": str(version.pk), "annee": year}
 
 
-def _years(versions: QuerySet[Version]) -> list[int]:
+def years_offered(versions: QuerySet[Version]) -> list[int]:
     """Return the school years to choose from, the latest first."""
     now = school_year.containing(timezone.localdate())
     adopted = {adoption.school_year for version in versions for adoption in version.adoption_set.all()}

@@ -28,8 +28,12 @@ class Simulation:
     @property
     def tariff(self) -> str:
         """Return what is tried, in words."""
-        changed = self.changes != Changes(approximate=self.changes.approximate)
-        return f"version « {self.version.label} »" + (", modifiée" if changed else "")
+        return f"version « {self.version.label} »" + (", modifiée" if self.is_changed else "")
+
+    @property
+    def is_changed(self) -> bool:
+        """Tell whether something of the version is changed, besides which counts are admitted."""
+        return self.changes != Changes(approximate=self.changes.approximate)
 
     @property
     def today(self) -> str:

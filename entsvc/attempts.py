@@ -59,3 +59,8 @@ def fail(work: str, key: UUID, message: str) -> None:
 def put_back(work: str, keys: Iterable[UUID] | QuerySet) -> int:
     """Put those of these pieces that failed back among what is to do; return how many."""
     return Attempt.objects.filter(work=work, key__in=keys).exclude(failure="").delete()[0]
+
+
+def forget(work: str, keys: Iterable[UUID] | QuerySet) -> None:
+    """Leave no trace of pieces of work whose rows are about to go."""
+    Attempt.objects.filter(work=work, key__in=keys).delete()

@@ -96,6 +96,12 @@ PAGES = {
     ),
     "Conventions et tarifs": (
         ("Simuler un tarif", "query_stats", "conventions:what-if", "tariffs.view_version"),
+        (
+            "Montants prévisionnels",
+            "request_quote",
+            "conventions:forecasts",
+            "conventions.view_forecast",
+        ),
         ("Ouvertures", "door_open", "conventions:openings", "conventions.view_enrolment"),
         ("Formulaires vierges", "draft", "conventions:blank-papers", "conventions.view_convention"),
         ("Produire les documents", "print", "conventions:productions", "conventions.view_production"),

@@ -5,6 +5,7 @@ from conventions.models.amendments import AmendedCommune, AmendedSchool, Amendme
 from conventions.models.deliveries import Delivery
 from conventions.models.endings import Termination
 from conventions.models.enrolments import DeliveredUnits, Enrolment, Subscription
+from conventions.models.forecasts import Forecast, ForecastAmount, ForecastNotice
 from conventions.models.log import Transition
 from conventions.models.papers import Paper, PaperKind, PaperText, Production, ProductionItem
 from conventions.models.years import Years
@@ -19,6 +20,9 @@ __all__ = [
     "DeliveredUnits",
     "Delivery",
     "Enrolment",
+    "Forecast",
+    "ForecastAmount",
+    "ForecastNotice",
     "Paper",
     "PaperKind",
     "PaperText",

@@ -15,6 +15,7 @@ from conventions.assessment import covering
 from conventions.models import Amendment, Convention, Enrolment, Paper, PaperKind
 from conventions.papers import kept
 from conventions.portal import own, words
+from conventions.portal.forecasts import forecasts_panel
 from entsvc import school_year
 from entsvc.french import long_date
 from members import counts
@@ -261,3 +262,4 @@ def register() -> None:
     reach.register("conventions", own.issuers_of)
     panels.register(Panel("conventions", 20, conventions_panel))
     panels.register(Panel("schools", 30, schools_panel))
+    panels.register(Panel("forecasts", 35, forecasts_panel))

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from conventions.portal import agreements, requests
+from conventions.portal import agreements, forecasts, requests
 
 app_name = "espace-conventions"
 urlpatterns = [
@@ -14,5 +14,7 @@ urlpatterns = [
     path("avenants/<int:pk>/ecoles/", requests.change_page, name="change"),
     path("avenants/<int:pk>/produire/", requests.send, name="send"),
     path("avenants/<int:pk>/abandonner/", requests.drop_page, name="drop"),
+    path("previsions/<uuid:pk>/", forecasts.letter, name="forecast-letter"),
+    path("previsions/<uuid:pk>/detail/", forecasts.detail, name="forecast-detail"),
     path("documents/<uuid:pk>/", agreements.paper, name="paper"),
 ]

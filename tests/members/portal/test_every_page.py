@@ -7,11 +7,13 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls.converters import IntConverter, UUIDConverter
 
+from conventions.forecasts import letters
 from conventions.models import Convention
 from conventions.policies import PARTNERSHIP_2020
 from invoicing.models import Titre
 from invoicing.roles import ROLES, create_groups
 from members.models import Contact, Member, User
+from tests.conventions.forecasts.foretelling import sent
 from tests.factories import AmendmentFactory, IssuerFactory, MemberFactory, PaperFactory
 from tests.invoicing.world import a_world
 from tests.members.portal.people import signed_in
@@ -114,7 +116,7 @@ def test_the_page_of_a_member_is_for_its_own_people():
             assert browser.get(f"/espace/membre/{pk}/").status_code == (200 if pk == mine else 404)
 
 
-def test_nobody_opens_anything_of_another_member():
+def test_nobody_opens_anything_of_another_member(monkeypatch):
     """Every address, with the keys of the rows of another: those that no test of their own names too."""
     world = a_world(members=1)
     world.issue()
@@ -125,12 +127,14 @@ def test_nobody_opens_anything_of_another_member():
     amendment = AmendmentFactory(convention=convention)
     paper = PaperFactory(convention=convention)
     titre = Titre.objects.get()
+    monkeypatch.setattr(letters, "render_pdf", lambda *asked, **options: b"%PDF essai")
+    told = sent(convention.schedule, year=2024).amounts.get()
     # Its own key is no key of theirs, in any table: what it opens with one of those is another's.
     MemberFactory(pk=10**6, email="mairie@saubens.example")
     owner, stranger = signed_in("mairie@muret.example"), signed_in("mairie@saubens.example")
     keys = {
         IntConverter: {str(row.pk) for row in (theirs, convention, amendment)} | {"2024"},
-        UUIDConverter: {str(paper.pk), str(titre.pk)},
+        UUIDConverter: {str(paper.pk), str(titre.pk), str(told.pk)},
     }
     opened = set()
     for pattern, address in every("/espace/", keys):
@@ -145,4 +149,6 @@ def test_nobody_opens_anything_of_another_member():
         "/espace/conventions/<int:pk>/",
         "/espace/membre/<int:pk>/titres/",
         "/espace/titres/<uuid:pk>/",
+        "/espace/previsions/<uuid:pk>/",
+        "/espace/previsions/<uuid:pk>/detail/",
     } <= opened, "the walk reaches pages that their owner reads"
