@@ -16,6 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 
+from conventions.forecasts.told import announced
 from entsvc import charts
 from entsvc.fields import search_key
 from invoicing import review, review_reading
@@ -87,12 +88,20 @@ def member_page(request: HttpRequest, run: int, call: int) -> HttpResponse:
         "row": row,
         "kind": _kind(row.known.kind),
         "sentences": [in_words(effect) for effect in row.effects],
+        "told": _told(found, held, row),
         "page": page,
         "earlier": _step(_query(request), page, -1),
         "later": _step(_query(request), page, 1),
         **_signalled(request, found, held),
     }
     return TemplateResponse(request, "admin/invoicing/review_member.html", context)
+
+
+def _told(run: Run, call: Call, row: Row) -> dict[str, Any] | None:
+    """Return what the member was told for its budget, and by how much the call is beyond it."""
+    campaign = run.campaign
+    amount = announced(campaign.schedule, campaign.school_year, call.debtor_id)
+    return amount and {"amount": amount, "difference": row.total - amount.total}
 
 
 def _signalled(request: HttpRequest, run: Run, call: Call) -> dict[str, Any]:

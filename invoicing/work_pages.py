@@ -12,7 +12,8 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from conventions.models import Production
+from conventions.forecasts import letters
+from conventions.models import Forecast, Production
 from entsvc import work_pages, works
 from entsvc.background import Progress, is_quiet
 from entsvc.works import State
@@ -25,6 +26,7 @@ SEEN_WITH = (
     "invoicing.view_run",
     "invoicing.view_bordereau",
     "conventions.view_production",
+    "conventions.view_forecast",
     "entsvc.add_upload",
 )
 LATEST = 40  # works of each sort, then works shown
@@ -53,6 +55,10 @@ def works_page(request: HttpRequest) -> HttpResponse:
     found = [_asked(work) for work in works.visible(user).select_related("document")[:LATEST]]
     if user.has_perm("conventions.view_production"):
         found += [_production(row) for row in _productions(user)]
+    if user.has_perm("conventions.view_forecast"):
+        forecasts = list(_forecasts(user))
+        undrawn = letters.failed_of(forecasts)
+        found += [_forecast(row, undrawn.get(row.pk, 0)) for row in forecasts]
     if user.has_perm("invoicing.view_bordereau"):
         rows = list(_bordereaux(user))
         failed = drawing.failed_of(rows)
@@ -97,6 +103,28 @@ def _production(row: Any) -> Entry:
         title=f"Documents de conventions : {row}, {row.school_year_label}",
         state=_state(progress, row.at, row.last),
         address=reverse("conventions:production", args=[row.pk]),
+        progress=progress,
+    )
+
+
+def _forecasts(user: Any) -> QuerySet[Forecast]:
+    rows = visible(Forecast.objects.select_related("schedule"), user).defer("payload", "apart")
+    rows = rows.annotate(
+        total=Count("amounts"),
+        done=Count("amounts", filter=letters.drawn("amounts__")),
+        last=Max("amounts__document__stored_at"),
+    )
+    return rows.order_by("-made_at", "-pk")[:LATEST]
+
+
+def _forecast(row: Any, failed: int) -> Entry:
+    progress = Progress(row.total, row.done, failed)
+    return Entry(
+        at=row.made_at,
+        actor=row.made_by,
+        title=f"Lettres des montants prévisionnels : {row}",
+        state=_state(progress, row.made_at, row.last),
+        address=reverse("conventions:forecast", args=[row.pk]),
         progress=progress,
     )
 
