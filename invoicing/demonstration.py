@@ -23,6 +23,7 @@ from entsvc.importing import Importer, run_import
 from entsvc.models import JournalEntry, OutgoingMail
 from entsvc.uploads import read_options
 from invoicing.calculation import compute_run
+from invoicing.demonstrated_budgets import foretell
 from invoicing.demonstrated_life import live_on
 from invoicing.demonstrated_services import serve
 from invoicing.exports.yearly_call import write_yearly_call
@@ -145,6 +146,7 @@ def build(folder: Path) -> list[dict[str, Any]]:
     runs = [_issue(call) for call in CALLS]
     serve(DATA, actor=ACTOR)
     live_on(DATA, actor=ACTOR, bring=lambda name, file, given: _bring(LATER[name], DATA / file, given))
+    foretell(actor=ACTOR)
     return [_row(run, _write_files(run, folder)) for run in runs]
 
 

@@ -3,11 +3,12 @@
 import pytest
 from django.urls import reverse
 
-from conventions.models import Convention
+from conventions.models import Convention, Forecast
 from invoicing.models import Run
 from invoicing.rendering import render_missing
 from tests.browser.conftest import DESKTOP, WCAG
 from tests.browser.people import as_staff
+from tests.conventions.forecasts.foretelling import sent
 from tests.factories import HeadcountFactory
 from tests.invoicing.world import YEAR, a_world
 
@@ -22,6 +23,8 @@ def world(db, monkeypatch):
     issued = world.issue()
     list(render_missing(issued.bordereau.titres.all()))
     world.compute()
+    monkeypatch.setattr("conventions.forecasts.letters.render_pdf", lambda *_: b"%PDF essai")
+    sent(world.schedule, year=YEAR)
     return world
 
 
@@ -33,8 +36,12 @@ def addresses(world):
     titre = run.campaign.titres.order_by("number").first()
     yield reverse("admin:index")
     yield f"{reverse('collection:search')}?q=commune"
-    for page in ("conventions:readiness", "conventions:what-if", "conventions:productions"):
+    for page in (
+        "conventions:readiness", "conventions:what-if", "conventions:productions",
+        "conventions:forecasts",
+    ):  # fmt: skip
         yield reverse(page)
+    yield reverse("conventions:forecast", args=[Forecast.objects.get().pk])
     yield reverse("collection:balance")
     yield reverse("collection:review", args=[run.pk])
     yield reverse("collection:review-member", args=[run.pk, call.pk])

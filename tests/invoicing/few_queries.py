@@ -6,6 +6,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from conventions.models import Forecast
 from members.models import User
 
 MOST_QUERIES = 20
@@ -13,7 +14,7 @@ ROWS = 2  # of each list whose page is opened
 PAGES = (
     "admin:index", "collection:balance", "collection:search", "conventions:readiness",
     "conventions:openings", "conventions:debtors", "conventions:productions", "collection:works",
-    "conventions:blank-papers",
+    "conventions:blank-papers", "conventions:forecasts", "conventions:forecast-new",
 )  # fmt: skip
 # A simulation is a calculation of the year: it reads all that the calls rest on, once.
 READS_A_YEAR = {"conventions:what-if": 32}
@@ -29,6 +30,8 @@ def addresses():
             yield reverse(f"{name}_change", args=[key]), MOST_QUERIES
             yield reverse(f"{name}_history", args=[key]), MOST_QUERIES
     yield from ((reverse(page), MOST_QUERIES) for page in PAGES)
+    for key in Forecast.objects.order_by("pk").values_list("pk", flat=True)[:ROWS]:
+        yield reverse("conventions:forecast", args=[key]), MOST_QUERIES
     yield from ((reverse(page), most) for page, most in READS_A_YEAR.items())
 
 
