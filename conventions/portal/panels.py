@@ -18,6 +18,7 @@ from conventions.portal import own, words
 from conventions.portal.forecasts import forecasts_panel
 from entsvc import school_year
 from entsvc.french import long_date
+from entsvc.once import asked_once
 from members import counts
 from members.models import Headcount, Member, School
 from members.portal import expectations, panels, reach
@@ -52,7 +53,7 @@ class SchoolRow:
 def conventions_panel(request: HttpRequest, member: Member) -> str:
     """Draw the agreements that a member signs or pays for, the latest first."""
     today = timezone.localdate()
-    rows = [_row(convention, today) for convention in _with_papers(member)]
+    rows = [_row(convention, today) for convention in _read(request, member)]
     context = {"rows": rows, "member": member}
     return render_to_string("espace/conventions/panel.html", context)
 
@@ -77,13 +78,18 @@ def schools_panel(request: HttpRequest, member: Member) -> str:
 def expected(request: HttpRequest, member: Member) -> Iterable[Expectation]:
     """Tell what is expected of a member for its agreements: of who signs, not of who only pays."""
     today = timezone.localdate()
-    for convention in _with_papers(member):
+    for convention in _read(request, member):
         if convention.party_id != member.pk:
             continue
         if convention.status == states.SENT and not words.deposit(convention.kept):
             yield _to_sign(convention)
         yield from _of_amendments(convention, today)
         yield from _of_projects(convention, today)
+
+
+def _read(request: HttpRequest, member: Member) -> list[Convention]:
+    """Return the agreements of a member, read once for the parts of a page."""
+    return asked_once(request, ("conventions", member.pk), lambda: list(_with_papers(member)))
 
 
 def _with_papers(member: Member) -> QuerySet[Convention]:
