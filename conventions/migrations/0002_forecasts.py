@@ -9,10 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('conventions', '0009_first_histories'),
-        ('entsvc', '0005_long_work'),
-        ('members', '0006_first_histories'),
-        ('tariffs', '0003_first_histories'),
+        ('conventions', '0001_first_release'),
     ]
 
     operations = [
