@@ -35,6 +35,8 @@ def main() -> int:
     document = {"machine": report.machine(), "mesures": [], "sautes": []}
     with tempfile.TemporaryDirectory(prefix="entsvc-bench-") as place:
         databases = _databases(options, document["sautes"])
+        if options.pages:
+            return _pages(databases, options, Path(place))
         for dataset in _datasets(options, Path(place), document["sautes"]):
             rows = list(_measures(dataset, databases, options.pdfs, Path(place)))
             document["mesures"] += rows
@@ -43,6 +45,24 @@ def main() -> int:
     print(f"Durée totale : {document['duree']:.0f} s")
     if options.json:
         options.json.write_text(json.dumps(document, ensure_ascii=False, indent=2), encoding="utf-8")
+    return 0
+
+
+def _pages(databases: list[str], options: argparse.Namespace, place: Path) -> int:
+    """Print the server time of every main page, on a region that lived two years."""
+    dataset = region(SOURCES, place / "region", one_in=options.one_in, lived=True)
+    if dataset is None:
+        print(f"{ANNUAIRE_FILE} absent : pages sautées.")
+        return 1
+    for kind in databases:
+        with tempfile.TemporaryDirectory(dir=place) as folder, scratch(kind, Path(folder)) as url:
+            environment = _environment(url, Path(folder))
+            for stage in ("preparation", *IMPORTS, "annees"):
+                print(f"{kind} : {stage}…", file=sys.stderr)
+                _stage(stage, dataset, 0, environment)
+            print(f"{dataset.title}, {kind}", flush=True)
+            command = [sys.executable, "-W", "ignore", "-m", "tests.benchmarks.pages"]
+            subprocess.run(command, cwd=ROOT, env=environment, check=True)
     return 0
 
 
@@ -57,6 +77,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--members", type=int, help="Membres du jeu synthétique.")
     parser.add_argument("--schools", type=int, help="Écoles du jeu synthétique.")
     parser.add_argument("--pdfs", type=int, help="Documents à dessiner.")
+    parser.add_argument("--pages", action="store_true", help="Le temps de serveur des pages, seul.")
     options = parser.parse_args()
     options.one_in = QUICK if options.quick else 1
     for name, size in (("members", MEMBERS), ("schools", SCHOOLS), ("pdfs", PDFS)):

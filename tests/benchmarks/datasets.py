@@ -12,7 +12,7 @@ from stdnum import luhn
 from members.identifiers import uai_letter
 
 SEED = 2024
-YEAR = "2024-2025"
+FORMER, YEAR = "2023-2024", "2024-2025"
 ANNUAIRE_FILE = "annuaire_occitanie_2024-11-26.csv"
 COMMUNES_FILE = "communes_siren_epci_2025.csv"
 
@@ -44,10 +44,11 @@ class DataSet:
     folder: Path
 
 
-def region(source: Path, folder: Path, *, one_in: int = 1) -> DataSet | None:
+def region(source: Path, folder: Path, *, one_in: int = 1, lived: bool = False) -> DataSet | None:
     """Write one agreement per commune of Occitanie that has public écoles; None without the sources.
 
-    `one_in` keeps one commune out of that many; the annuaire is imported whole.
+    `one_in` keeps one commune out of that many; the annuaire is imported whole. A `lived` region has
+    agreements of two school years, and made-up counts of both.
     """
     if not all((source / name).is_file() for name in (ANNUAIRE_FILE, COMMUNES_FILE)):
         return None
@@ -63,10 +64,14 @@ def region(source: Path, folder: Path, *, one_in: int = 1) -> DataSet | None:
             "OCC-ENT-ECOLE",
             f"ENT-2024-{commune['code_insee']}",
             schools[commune["code_insee"]],
+            since=FORMER if lived else YEAR,
         )
         for commune in communes
     )
     _write(folder / "conventions.csv", CONVENTIONS, rows)
+    if lived:
+        named = [uai for commune in communes for uai in schools[commune["code_insee"]]]
+        _write(folder / "effectifs.csv", HEADCOUNTS, _two_counts(named))
     count = sum(len(schools[commune["code_insee"]]) for commune in communes)
     title = f"région : {len(communes)} communes, {count} écoles, 1 ligne tarifaire"
     return DataSet("region", title, "OCC-ENT-ECOLE", folder)
@@ -121,9 +126,19 @@ def _commune(row: dict[str, str]) -> list[str]:
     return [siret, f"Commune de {name}", "commune", code, "Hôtel de ville", postal_code, name, email]
 
 
-def _agreement(siret: str, schedule: str, reference: str, schools: list[str]) -> list[str]:
-    ends_on = "2025-09-05"
-    return [siret, schedule, reference, "2024-09-02", YEAR, YEAR, ends_on, " ".join(schools), "", ""]
+def _two_counts(uais: list[str]) -> Iterator[list]:
+    rng = random.Random(SEED)
+    for uai in uais:
+        pupils = rng.randint(12, 480)
+        yield [uai, FORMER, pupils, "", "DEPP"]
+        yield [uai, YEAR, max(pupils + rng.randint(-20, 20), 1), "", "DEPP"]
+
+
+def _agreement(
+    siret: str, schedule: str, reference: str, schools: list[str], since: str = YEAR
+) -> list[str]:
+    signed_on, ends_on = f"{since[:4]}-09-02", "2025-09-05"
+    return [siret, schedule, reference, signed_on, since, YEAR, ends_on, " ".join(schools), "", ""]
 
 
 def _siret(number: int) -> str:

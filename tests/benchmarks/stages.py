@@ -41,7 +41,7 @@ from members.importers.members import IMPORTER as MEMBERS
 from members.models import Act, Headcount, Signatory
 from tariffs.models import Adoption, Band, Charge, Schedule, Version
 from tariffs.printed import printed_line
-from tests.benchmarks import floors
+from tests.benchmarks import floors, years
 from tests.benchmarks.datasets import YEAR
 
 ACTOR = "bench"
@@ -157,6 +157,12 @@ def issue_run(case: Case) -> Measure:
     return measure
 
 
+def live(case: Case) -> Measure:
+    """Live two years of the schedule, for the pages to have something to show."""
+    start = time.perf_counter()
+    return _measure("deux années", years.live(case.tariff()), "titres", start)
+
+
 def draw(case: Case) -> Measure:
     """Draw and store the documents of the first titres, after one that loads the fonts."""
     first = list(Titre.objects.order_by("number").values_list("pk", flat=True)[: case.pdfs + 1])
@@ -193,6 +199,7 @@ STAGES: dict[str, Callable[[Case], Measure]] = {
     "emission": issue_run,
     "pdf": draw,
     "xlsx": export,
+    "annees": live,
 }
 
 
