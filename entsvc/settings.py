@@ -113,6 +113,8 @@ else:
     options = DATABASES["default"].setdefault("OPTIONS", {})
     options.setdefault("connect_timeout", 5)
     options.setdefault("tcp_user_timeout", 10_000)
+    # Compiling a query of many parts takes seconds, its answer tens of milliseconds.
+    options.setdefault("options", "-c jit=off")
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "members.User"
