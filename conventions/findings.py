@@ -5,9 +5,10 @@ Nothing here is stored: a finding is a condition on rows, which counts them and 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
+from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from conventions import states
 from conventions.assessment import covering
@@ -15,7 +16,7 @@ from conventions.models import Convention, Enrolment
 from conventions.policies import GATING
 from entsvc import school_year
 from members.models import Issuer, Member, School
-from tariffs.models import Charge
+from tariffs.models import Adoption, Charge
 
 BLOCKING, TO_CHECK = "bloque", "à vérifier"
 
@@ -43,6 +44,34 @@ class Scope:
         found = set(of_year.order_by().values_list("degree", flat=True).distinct())
         found = found or set(charges.order_by().values_list("degree", flat=True).distinct())
         return frozenset(School.Degree.values) if "" in found else frozenset(found)
+
+    @cached_property
+    def charges(self) -> list[dict[str, Any]]:
+        """Return what the charges adopted for the year bill, and by what, each kind once."""
+        rows = Charge.objects.filter(
+            version__adoption__schedule__issuer=self.issuer, version__adoption__school_year=self.year
+        ).annotate(schedule=F("version__adoption__schedule"))
+        names = ("schedule", "metric", "model", "degree", "sector", "subscription")
+        return list(rows.order_by(*names).values(*names).distinct())
+
+    @cached_property
+    def adopted(self) -> list[int]:
+        """Return the keys of the issuer's schedules that have a tariff for the year."""
+        rows = Adoption.objects.filter(schedule__issuer=self.issuer, school_year=self.year)
+        return list(rows.order_by("schedule").values_list("schedule", flat=True))
+
+
+def _once(read: Callable[[Scope], QuerySet]) -> Callable[[Scope], QuerySet]:
+    """Build a query of a scope once: a page asks thirty questions of the same rows."""
+
+    @wraps(read)
+    def kept(scope: Scope) -> QuerySet:
+        known = vars(scope).setdefault("_queries", {})
+        if read.__name__ not in known:
+            known[read.__name__] = read(scope)
+        return known[read.__name__].all()
+
+    return kept
 
 
 @dataclass(frozen=True)
@@ -75,27 +104,32 @@ def absent(scope: Scope) -> Q:
     return Q(absent_since__lte=school_year.last_day(scope.year))
 
 
+@_once
 def unagreed_schools(scope: Scope) -> QuerySet[School]:
     """Return the schools of the territory that no agreement in force names for the year."""
     return territory_schools(scope).exclude(pk__in=enrolments(scope).values("school"))
 
 
+@_once
 def enrolled_schools(scope: Scope) -> QuerySet[School]:
     """Return the schools that agreements in force name for the year."""
     return School.objects.filter(pk__in=enrolments(scope).values("school"))
 
 
+@_once
 def agreements(scope: Scope) -> QuerySet[Convention]:
     """Return the issuer's agreements that cover the year and may be called, drafts included."""
     return all_agreements(scope).exclude(policy__in=GATING)
 
 
+@_once
 def all_agreements(scope: Scope) -> QuerySet[Convention]:
     """Return the issuer's agreements that cover the year but those abandoned, frameworks included."""
     found = Convention.objects.filter(covering(scope.year), schedule__issuer=scope.issuer)
     return found.exclude(status=states.ABANDONED)
 
 
+@_once
 def parties(scope: Scope) -> QuerySet[Member]:
     """Return who signs or pays under the agreements that cover the year."""
     return Member.objects.filter(signs_or_pays(agreements(scope)))
@@ -123,6 +157,7 @@ def earlier_parties(scope: Scope) -> QuerySet[Member]:
     return Member.objects.filter(signs_or_pays(before), successor__isnull=True)
 
 
+@_once
 def in_force(scope: Scope) -> QuerySet[Convention]:
     """Return the agreements that owe something of the year."""
     return agreements(scope).filter(status__in=states.OWING)
@@ -134,6 +169,7 @@ def signs_or_pays(conventions: QuerySet[Convention]) -> Q:
     return Q(pk__in=conventions.values("debtor")) | Q(pk__in=conventions.values("party"))
 
 
+@_once
 def enrolments(scope: Scope) -> QuerySet[Enrolment]:
     """Return what agreements in force name for the year, opened or not."""
     return (

@@ -1,7 +1,8 @@
 """Is a school year ready to be called? What is missing, by issuer, with the rows behind each count."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Container, Mapping
+from typing import Any
 
 from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
 
@@ -71,38 +72,39 @@ def is_known(finding: Finding, scope: Scope) -> bool:
     return bool(scope.departements) or finding.base not in TERRITORIAL
 
 
-def _read_by(scope: Scope, metric: Q, *, unless_adopted: bool = False) -> Q:
-    """Match the schools of which a charge that applies reads a metric.
+def _read_by(scope: Scope, read_by: Container[tuple[str, str]], *, unless_adopted: bool = False) -> Q:
+    """Match the schools of which a charge that applies reads a metric: one of those (metric, model).
 
     `unless_adopted` adds those of a schedule without tariff for the year: nobody knows yet.
     """
-    adopted = Adoption.objects.filter(
-        schedule=OuterRef("convention__schedule"), school_year=scope.year
-    ).order_by()
-    subscribed = Subscription.objects.filter(
-        covering(scope.year),
-        convention=OuterRef(OuterRef("convention")),
-        code=OuterRef("subscription"),
-    )
-    charges = Charge.objects.order_by().filter(
-        metric,
-        Q(degree="") | Q(degree=OuterRef("school__degree")),
-        Q(sector="") | Q(sector=OuterRef("school__sector")),
-        Q(subscription="") | Exists(subscribed),
-        version__adoption__schedule=OuterRef("convention__schedule"),
-        version__adoption__school_year=scope.year,
-    )
-    read = Exists(charges)
+    read = Q(pk__in=[])
+    for row in scope.charges:
+        if (row["metric"], row["model"]) in read_by:
+            read |= _billed_by(row, scope.year)
     if unless_adopted:
-        read |= ~Exists(adopted)
+        read |= ~Q(convention__schedule__in=scope.adopted)
     agreed = ~Q(school__sector=School.Sector.PRIVATE) | Q(convention__private_included=True)
     return Q(pk__in=enrolments(scope).filter(agreed, read, opened_in(scope.year)).values("school"))
 
 
-READS_PUPILS = Q(metric=Charge.Metric.PUPILS) | Q(
-    metric=Charge.Metric.SCHOOLS, model=Charge.Model.BANDED
-)
-READS_USAGE = Q(metric=Charge.Metric.ACTIVE_PUPILS)
+def _billed_by(charge: Mapping[str, Any], year: int) -> Q:
+    """Match the enrolments that a charge of the year's tariff bills."""
+    billed = Q(convention__schedule=charge["schedule"])
+    for name in ("degree", "sector"):
+        if charge[name]:
+            billed &= Q(**{f"school__{name}": charge[name]})
+    if charge["subscription"]:
+        subscribed = Subscription.objects.filter(
+            covering(year), convention=OuterRef("convention"), code=charge["subscription"]
+        )
+        billed &= Exists(subscribed)
+    return billed
+
+
+READS_PUPILS = {(Charge.Metric.PUPILS, model) for model in Charge.Model.values} | {
+    (Charge.Metric.SCHOOLS, Charge.Model.BANDED)
+}
+READS_USAGE = {(Charge.Metric.ACTIVE_PUPILS, model) for model in Charge.Model.values}
 
 
 def _reads_pupils(scope: Scope) -> Q:

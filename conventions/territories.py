@@ -67,6 +67,8 @@ def strangers(enrolments: QuerySet[Enrolment], year: int) -> QuerySet[Enrolment]
         enrolments.annotate(place=_today("school__commune_code"), seat=_today(f"{party}__insee_code"))
         .filter(own | body)
         .exclude(school__commune_code="")
+        # Most schools: the same code then makes the same one today, which need not be looked for.
+        .exclude(own & Q(school__commune_code=F(f"{party}__insee_code")))
         .exclude(own & Q(place=F("seat")))
         .exclude(Exists(spans.filter(reached, there)))
         .exclude(Exists(grouped.filter(reached)))
