@@ -1,6 +1,7 @@
 """The frozen basis of a calculation: all that was read, in a form that can be kept and replayed."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, is_dataclass
 from decimal import Decimal
 from typing import Any
@@ -44,10 +45,15 @@ def from_json(data: dict) -> Basis:
     return Basis(
         school_year=data["school_year"],
         facts=data["facts"],
-        charges=tuple(_charge(item) for item in data["charges"]),
+        charges=frozen_charges(data["charges"]),
         members=tuple(_member(item) for item in data["members"]),
         acceptances=tuple(engine.Acceptance(**item) for item in data["acceptances"]),
     )
+
+
+def frozen_charges(items: Iterable[dict]) -> tuple[engine.Charge, ...]:
+    """Rebuild the charges of a basis alone."""
+    return tuple(_charge(item) for item in items)
 
 
 def _plain(value: Any) -> Any:

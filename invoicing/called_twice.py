@@ -62,7 +62,7 @@ def called_from_others(
 
 def _wanted(run: Run, calls: Collection[Call]) -> dict[int, dict[Key, str]]:
     """Return what each call bills, with the words that name it."""
-    own = {charge["code"] for charge in run.basis["charges"] if charge["model"] == engine.ALLOCATION}
+    own = {charge["code"] for charge in run.charges if charge["model"] == engine.ALLOCATION}
     lines = CallLine.objects.filter(call__run=run, amount__gt=0).exclude(charge__in=own)
     if len(calls) == 1:
         lines = lines.filter(call__in=calls)

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django.utils import timezone
 
-from conventions.basis import from_json
+from conventions.basis import from_json, frozen_charges
 from entsvc.changes import in_batches
 from entsvc.french import integer
 from entsvc.importing import Job, remarks_on
@@ -180,7 +180,10 @@ def _frozen(schedule: Schedule, year: int) -> dict[str, dict[str, tuple[int, str
     """Return, by metric, {UAI: (count, reference of the titre that rests on it)}."""
     frozen: dict[str, dict[str, tuple[int, str]]] = {metric: {} for metric in MODELS}
     for run_id, references in references_of(schedule, year).items():
-        basis = Run.objects.values_list("basis", flat=True).get(pk=run_id)
+        run = Run.objects.defer("basis").get(pk=run_id)
+        if not _reads_counts(run):
+            continue
+        basis = run.basis
         members = [member for member in basis["members"] if member["siret"] in references]
         restored = from_json({**basis, "members": members})
         for member in restored.members:
@@ -190,6 +193,12 @@ def _frozen(schedule: Schedule, year: int) -> dict[str, dict[str, tuple[int, str
                     if uai in read and number is not None:
                         frozen[metric][uai] = number, references[member.siret]
     return frozen
+
+
+def _reads_counts(run: Run) -> bool:
+    """Tell whether anything of a run rests on a count: then only is its whole basis read."""
+    charges = frozen_charges(run.charges)
+    return any(engine.reads(charge, metric) for charge in charges for metric in MODELS)
 
 
 def _numbers(member: engine.Member, metric: str) -> Iterator[tuple[str, int | None]]:

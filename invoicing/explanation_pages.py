@@ -54,7 +54,7 @@ def explanation_page(request: HttpRequest, run: int, call: int, position: int) -
 def _basis(run: Run, call: Call, line: CallLine) -> Basis:
     """Return the frozen basis, with the other members only where the line is a share among them."""
     frozen = run.basis
-    shared = {charge["code"] for charge in frozen["charges"] if charge["model"] == engine.ALLOCATION}
+    shared = {charge["code"] for charge in run.charges if charge["model"] == engine.ALLOCATION}
     if line.charge in shared:
         return from_json(frozen)
     return from_json({**frozen, "members": [m for m in frozen["members"] if m["siret"] == call.siret]})
@@ -69,7 +69,7 @@ def _file_row(request: HttpRequest, counts: list[sources.CountSource]) -> source
 
 def _tariff(run: Run) -> dict[str, Any]:
     """Return the version and the act as frozen, with their rows of today to open."""
-    facts = run.basis["facts"]
+    facts = run.facts
     adoption = sources.adoption_of(run)
     act: Act | None = adoption.act if adoption else None
     return {

@@ -94,7 +94,7 @@ def issue(
 
 def head_of(run: Run, signatory: Signatory, on: date) -> Letterhead:
     """Return what the titres of a run have in common on a day; raises IssueRefused."""
-    facts = run.basis["facts"]
+    facts = run.facts
     foundations = [f"Tarif {facts['version']} : {facts['act']}"]
     if "supplement" in facts:
         foundations.append(facts["supplement"])

@@ -77,7 +77,7 @@ class Account:
     is_issued: bool = False
     lines: Sequence[Billed] = ()
 
-    @property
+    @cached_property
     def total(self) -> Decimal:
         """Return the sum of its lines, in euros."""
         return _sum(self.lines)
@@ -157,7 +157,7 @@ def effects_of(key: int, then: Side, now: Side) -> tuple[Effect, ...]:
     return tally.effects()
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Pair:
     """The lines of a charge and a school on both sides, and what priced them."""
 
@@ -259,15 +259,16 @@ def _one_sided(pair: _Pair) -> Effect:
 
 def _quantity_then_price(pair: _Pair) -> Iterator[Effect]:
     before, after = pair.before, pair.after
-    pupils = pair.now.pupils(pair.key, pair.uai)
+    pupils = pair.now.pupils(pair.key, pair.uai) if _by_band(before) or _by_band(after) else None
     if after is None or not all(_is_plain(line, after, pupils) for line in pair.new):
         yield pair.whole(ISSUED)
         return
     at_old_price = sum((_value(line, before, pupils, pair.old) for line in pair.new), ZERO)
-    by_quantity = at_old_price - _sum(pair.old)
+    asked, former = _sum(pair.new), _sum(pair.old)
+    by_quantity = at_old_price - former
     if by_quantity:
         yield _by_quantity(pair, after, by_quantity, pupils)
-    by_price = _sum(pair.new) - at_old_price
+    by_price = asked - at_old_price
     if by_price:
         prices = [charge.unit_price if charge else None for charge in (before, after)]
         about = pair.label if None in prices else _from_to(pair.label, price, *prices)
@@ -409,9 +410,16 @@ def _grouped(lines: Iterable[Billed]) -> dict[tuple[str, str], list[Billed]]:
     return groups
 
 
+def _by_band(charge: engine.Charge | None) -> bool:
+    """Tell whether the pupils of a school choose its price."""
+    return charge is not None and charge.model == engine.BANDED
+
+
 def _reach(charge: engine.Charge) -> tuple[str, ...]:
     return charge.degree, charge.sector, charge.subscription, charge.metric
 
 
-def _sum(lines: Iterable[Billed]) -> Decimal:
+def _sum(lines: Sequence[Billed]) -> Decimal:
+    if len(lines) == 1:  # nearly always
+        return lines[0].amount
     return sum((line.amount for line in lines), ZERO)

@@ -128,7 +128,8 @@ def run_of(request: HttpRequest, key: int) -> Run:
     """Return a run that the account may see, else refuse or 404."""
     if not request.user.has_perm("invoicing.view_run"):
         raise PermissionDenied
-    runs = visible(Run.objects.select_related("campaign__schedule__issuer"), request.user)
+    runs = Run.objects.select_related("campaign__schedule__issuer").defer("basis")
+    runs = visible(runs, request.user)
     return get_object_or_404(runs, pk=key)
 
 
@@ -147,7 +148,7 @@ def _other(
         offered = review_reading.offered(run)
         if not asked.isdecimal():
             raise Http404("Calcul inconnu.")
-        chosen = get_object_or_404(offered.defer(None), pk=int(asked))
+        chosen = get_object_or_404(offered, pk=int(asked))
         other = review_reading.other_of(chosen, debtor=debtor)
     else:
         other = review_reading.default_other(run, debtor=debtor)

@@ -17,7 +17,7 @@ from typing import Any
 from django.db.models import Max, QuerySet
 from django.utils import timezone
 
-from conventions.basis import from_json
+from conventions.basis import from_json, frozen_charges
 from entsvc import school_year
 from entsvc.french import short_date
 from invoicing.models import Call, CallLine, Campaign, Run, Titre, TitreLine
@@ -27,6 +27,7 @@ from tariffs.models import Schedule
 
 FACTS = ("charge", "uai", "quantity", "unit_price", "amount")
 OFFERED = 200
+KEPT, LARGE = 4, 10_000  # bases that stay in memory, and members beyond which one does not
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def many_rows() -> Iterator[None]:
 
 def side_of(run: Run, *, debtor: int | None = None) -> Side:
     """Return a run as one side of a comparison; `debtor` leaves out the other accounts."""
-    return _side(run.basis, _accounts_of_run(run.pk, debtor=debtor))
+    return _side(run, _accounts_of_run(run.pk, debtor=debtor))
 
 
 def default_other(run: Run, *, debtor: int | None = None) -> Other | None:
@@ -107,9 +108,8 @@ def _issued(schedule: Schedule, year: int, debtor: int | None) -> Other | None:
     if latest is None and last is None:
         return None
     if latest is None:
-        whole = Run.objects.select_related("campaign__schedule").get(pk=last.pk)
-        return other_of(whole, debtor=debtor)
-    basis = Run.objects.values_list("basis", flat=True).get(pk=latest)
+        return other_of(last, debtor=debtor)
+    priced = Run.objects.defer("basis").get(pk=latest)
     called = Titre.objects.filter(campaign__in=campaigns.values("pk"), kind=Titre.Kind.TITRE)
     unissued = {
         key: account
@@ -118,7 +118,7 @@ def _issued(schedule: Schedule, year: int, debtor: int | None) -> Other | None:
     }
     accounts = unissued | _accounts_of_titres(titres, debtor)
     words = f"{school_year.label(year)}, tel qu'émis"
-    side = _side(basis, accounts)
+    side = _side(priced, accounts)
     return Other(side, words, year, len(unissued), campaigns.values("pk"))
 
 
@@ -143,9 +143,30 @@ class _Members(Mapping[str, engine.Member]):
         return len(self._frozen)
 
 
-def _side(basis: Mapping[str, Any], accounts: Mapping[int, Account]) -> Side:
-    charges = from_json({**basis, "members": (), "acceptances": ()}).charges
-    return Side({charge.code: charge for charge in charges}, _Members(basis), accounts)
+_Frozen = tuple[Mapping[str, engine.Charge], Mapping[str, engine.Member]]
+_read: dict[str, _Frozen] = {}  # by the fingerprint of a basis, which is that of its content
+
+
+def _side(run: Run, accounts: Mapping[int, Account]) -> Side:
+    return Side(*_frozen(run), accounts)
+
+
+def charges_of(run: Run) -> Mapping[str, engine.Charge]:
+    """Return the frozen charges of a run by code."""
+    return _frozen(run)[0]
+
+
+def _frozen(run: Run) -> _Frozen:
+    """Return the charges and members of a basis: those of the last ones read stay in this process."""
+    known = _read.pop(run.basis_sha256, None)
+    if known is None:
+        charges = {charge.code: charge for charge in frozen_charges(run.basis["charges"])}
+        known = charges, _Members(run.basis)
+    if len(known[1]) <= LARGE:
+        _read[run.basis_sha256] = known  # last, as the latest asked for
+        for former in list(_read)[:-KEPT]:
+            _read.pop(former, None)
+    return known
 
 
 def _accounts_of_run(
@@ -156,14 +177,16 @@ def _accounts_of_run(
         calls = calls.filter(debtor=debtor)
     if but is not None:
         calls = calls.exclude(debtor__in=but)
+    found = list(calls.values_list("pk", "debtor_id", "siret", "name", "debtor__kind"))
+    if not found:
+        return {}
     lines = CallLine.objects.filter(call__in=calls.order_by().values("pk"))
     if debtor is None and but is None:
         lines = CallLine.objects.filter(call__run=run)
     billed = _by_owner(lines.order_by("call_id", "position").values_list("call_id", *FACTS))
-    columns = ("pk", "debtor_id", "siret", "name", "debtor__kind")
     return {
         key: Account(siret, name, kind, call, lines=billed.get(call, ()))
-        for call, key, siret, name, kind in calls.values_list(*columns)
+        for call, key, siret, name, kind in found
     }
 
 

@@ -20,6 +20,7 @@ from invoicing.models import (
     VotedAmount,
     YearPool,
 )
+from invoicing.review_reading import charges_of
 from members.models import Headcount, Usage
 from tariffs import engine
 
@@ -84,9 +85,9 @@ def _changes(run: Run) -> Iterable[str]:
 
 def _counts_changed(run: Run) -> Iterable[QuerySet]:
     campaign = run.campaign
-    charges = run.basis["charges"]
-    metrics = {charge["metric"] for charge in charges}
-    banded = any(charge["model"] == engine.BANDED for charge in charges)
+    charges = charges_of(run).values()
+    metrics = {charge.metric for charge in charges}
+    banded = any(charge.model == engine.BANDED for charge in charges)
     moved = Q(recorded_at__gt=run.computed_at) | Q(superseded_at__gt=run.computed_at)
     schools = enrolled_in(campaign.schedule, campaign.school_year).order_by().values("school")
     if engine.PUPILS in metrics or banded:

@@ -33,7 +33,7 @@ from tariffs.facts import (
     Result,
     School,
 )
-from tariffs.scope import applicable, in_scope, schools_read, subscribed
+from tariffs.scope import applicable, in_scope, reads, schools_read, subscribed
 
 __all__ = [
     "ACTIVE_PUPILS",
@@ -58,6 +58,7 @@ __all__ = [
     "band_for",
     "compute",
     "notices",
+    "reads",
     "schools_read",
     "share_out",
 ]

@@ -10,13 +10,18 @@ def schools_read(charges: Iterable[Charge], member: Member, metric: str) -> set[
 
     A band for the school is chosen by its pupils.
     """
-    by_band = metric == PUPILS
     return {
         school.uai
         for charge in charges
-        if charge.metric == metric or (by_band and charge.model == BANDED and charge.metric == SCHOOLS)
+        if reads(charge, metric)
         for _, school in applicable(charge, member)
     }
+
+
+def reads(charge: Charge, metric: str) -> bool:
+    """Tell whether a charge reads a count of the schools it bills: `pupils` or `active_pupils`."""
+    by_band = metric == PUPILS and charge.model == BANDED and charge.metric == SCHOOLS
+    return charge.metric == metric or by_band
 
 
 def applicable(charge: Charge, member: Member) -> Iterator[tuple[Agreement, School]]:

@@ -108,7 +108,7 @@ def _is_the_same(titre: Titre, call: Call) -> bool:
         "siret": member.siret,
         "address": [*member.address.splitlines(), f"{member.postal_code} {member.city}"],
         "service_code": member.service_code,
-        "engagement_number": call.run.basis["facts"].get(ENGAGEMENT) or member.engagement_number,
+        "engagement_number": call.run.facts.get(ENGAGEMENT) or member.engagement_number,
     }
     return all(then[name] == now[name] for name in now) and _lines(titre) == _lines(call)
 

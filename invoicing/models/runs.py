@@ -1,5 +1,6 @@
 """Campaign → run → call → line: what a calculation found, frozen with its basis."""
 
+from functools import cached_property
 from typing import Any
 
 from django.db import models
@@ -133,6 +134,21 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"{self.campaign}, calcul {self.number}"
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """Return the facts of its basis, read alone where the basis was left in the database."""
+        return self._part("facts")
+
+    @cached_property
+    def charges(self) -> list[dict[str, Any]]:
+        """Return the frozen charges of its basis, likewise."""
+        return self._part("charges")
+
+    def _part(self, name: str) -> Any:
+        if "basis" in self.get_deferred_fields():
+            return Run.objects.values_list(f"basis__{name}", flat=True).get(pk=self.pk)
+        return self.basis[name]
 
 
 @protected()

@@ -208,7 +208,7 @@ def test_the_queries_do_not_grow_with_the_schools(members, django_assert_num_que
     world = issued(PER_PUPIL, members=members)
     for school in School.objects.order_by("uai"):
         change(school, 103)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(9):
         found = drifts(world.schedule, YEAR)
     assert len(found) == members * (members + 1) // 2
 
