@@ -142,6 +142,7 @@ _KEPT_TOGETHER = tuple(
 )
 
 
+@lru_cache(maxsize=4096, typed=True)  # the same prices and amounts come back from line to line
 def _decimal(amount: Decimal, *, most: int) -> str:
     if not isinstance(amount, Decimal | int):
         raise TypeError(f"Decimal expected, got {type(amount).__name__}")

@@ -8,14 +8,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import cached_property, lru_cache
 from typing import Any
 
-from django.db.models import Exists, ExpressionWrapper, F, OuterRef, Q, Subquery, Sum, TextChoices, Value
+from django.db.models import Exists, ExpressionWrapper, OuterRef, Q, Subquery, Sum, TextChoices, Value
 from django.db.models.functions import Coalesce
 
 from entsvc.fields import MoneyField
 from invoicing.deadlines import deadline
-from invoicing.models import BordereauEvent, MandatRequest, Payment, Titre, TitreEvent
+from invoicing.models import Bordereau, BordereauEvent, MandatRequest, Payment, Titre, TitreEvent
 from invoicing.payments import ZERO, remaining
 from invoicing.prescription import Limit, Limits
 from members.models import Issuer
@@ -70,12 +71,12 @@ class Standing:
         """Return the euros asked once corrected."""
         return self.total - self.corrected
 
-    @property
+    @cached_property
     def remaining(self) -> Decimal:
         """Return the euros left to pay, never less than nothing."""
         return remaining(self.due, self.received)
 
-    @property
+    @cached_property
     def overpaid(self) -> Decimal:
         """Return the euros received beyond what is due."""
         return max(self.received - self.due, ZERO)
@@ -92,9 +93,6 @@ class Standing:
     def age(self, on: date) -> Age:
         """Return how long it has been due."""
         return age_of(self.days_late(on))
-
-
-_SUMMED = ("total", "corrected", "received", "remaining", "overpaid", "asked_by_mandat")
 
 
 @dataclass
@@ -115,8 +113,12 @@ class Sums:
     def add(self, standing: Standing, on: date) -> None:
         """Add a titre."""
         self.titres += 1
-        for name in _SUMMED:
-            setattr(self, name, getattr(self, name) + getattr(standing, name))
+        self.total += standing.total
+        self.corrected += standing.corrected
+        self.received += standing.received
+        self.remaining += standing.remaining
+        self.overpaid += standing.overpaid
+        self.asked_by_mandat += standing.asked_by_mandat
         self.ages[standing.age(on)] += standing.remaining
 
     @property
@@ -137,12 +139,12 @@ class Balance:
     on: date
     standings: Sequence[Standing]
 
-    @property
+    @cached_property
     def sums(self) -> Sums:
         """Return the sums of all of them."""
         return summed(self.standings, self.on)
 
-    @property
+    @cached_property
     def debtors(self) -> list[Sums]:
         """Return the sums of each debtor, those who owe most first."""
         found: dict[str, list[Standing]] = {}
@@ -165,6 +167,7 @@ def age_of(days: int) -> Age:
     return next((age for most, age in UP_TO if days <= most), Age.BEYOND)
 
 
+@lru_cache(maxsize=512)  # a few days and words, thousands of titres
 def due_date(issued_on: date, due_text: str) -> tuple[date, bool]:
     """Return the day on which a titre is due, and whether it is approximate.
 
@@ -186,18 +189,32 @@ def summed(standings: Iterable[Standing], on: date) -> Sums:
 
 
 def balance_at(issuer: Issuer, on: date) -> Balance:
-    """Return what remains of an issuer's titres at a day, in two queries."""
-    return Balance(on, [s for s in standings_at(issuer, on) if s.remaining or s.overpaid])
+    """Return what remains of an issuer's titres at a day, in three queries."""
+    return Balance(on, unsettled_at(issuer, on))
 
 
 def standings_at(issuer: Issuer, on: date, limits: Limits | None = None) -> list[Standing]:
     """Return every titre that an issuer had issued by a day, as it stood then."""
-    limits = limits or Limits.load()
-    return [_standing(row, issuer, limits) for row in _rows(issuer, on)]
+    return _standings(_rows(issuer, on), issuer, limits or Limits.load())
 
 
-def _standing(row: dict[str, Any], issuer: Issuer, limits: Limits) -> Standing:
-    due_on, is_approximate = due_date(row["issued_on"], row["due_text"] or "")
+def unsettled_at(issuer: Issuer, on: date) -> list[Standing]:
+    """Return those of which something remained to pay, or had been paid in excess."""
+    rows = (row for row in _rows(issuer, on) if row["total"] - row["corrected"] != row["received"])
+    found = _standings(rows, issuer, Limits.load())
+    return [standing for standing in found if standing.remaining or standing.overpaid]
+
+
+def _standings(rows: Iterable[dict[str, Any]], issuer: Issuer, limits: Limits) -> list[Standing]:
+    said = _said(issuer)
+    return [_standing(row, said[row["bordereau"]], issuer, limits) for row in rows]
+
+
+def _standing(
+    row: dict[str, Any], said: tuple[str | None, bool | None], issuer: Issuer, limits: Limits
+) -> Standing:
+    due_text, is_external = said
+    due_on, is_approximate = due_date(row["issued_on"], due_text or "")
     answer, answered_on = row["answer"], row["answered_on"]
     taken_on = answered_on if answer == TitreEvent.Kind.TAKEN else None
     return Standing(
@@ -206,7 +223,7 @@ def _standing(row: dict[str, Any], issuer: Issuer, limits: Limits) -> Standing:
         is_approximate=is_approximate,
         school_year=row["campaign__school_year"],
         rejected=answer == TitreEvent.Kind.REJECTED,
-        is_project=bool(row["is_external"]) and not row["external_reference"],
+        is_project=bool(is_external) and not row["external_reference"],
         is_sent=row["bordereau_sent"] or answer is not None or bool(row["received"]),
         limit=limits.to_collect(issuer, row["issued_on"], taken_on, row["debtor__kind"]),
         **{name: row[name] for name in _COPIED},
@@ -233,17 +250,36 @@ def _rows(issuer: Issuer, on: date) -> Any:
             asked_by_mandat=_asked_by_mandat(on),
             answer=Subquery(answers.values("kind")[:1]),
             answered_on=Subquery(answers.values("on")[:1]),
-            due_text=F("payload__document__due_text"),
-            is_external=F("payload__document__external"),
             bordereau_sent=Exists(sent),
         )
         .order_by("debtor_name", "issued_on", "reference")
         .values(
-            "pk", "campaign__school_year", "debtor__kind", "answer", "answered_on", "due_text",
-            "is_external", "bordereau_sent", *_COPIED,
+            "pk", "bordereau", "campaign__school_year", "debtor__kind", "answer", "answered_on",
+            "bordereau_sent", *_COPIED,
         )
         .iterator()
     )  # fmt: skip
+
+
+def _said(issuer: Issuer) -> dict[Any, tuple[str | None, bool | None]]:
+    """Return what the titres of each bordereau say of their due day, and whether they are projects.
+
+    Issued together, they say the same (see `payload.letterhead`): reading it in each would be to read
+    all that is frozen of it.
+    """
+    first = Titre.objects.filter(bordereau=OuterRef("pk")).order_by("number")
+    rows = (
+        Bordereau.objects.filter(issuer=issuer, kind=Bordereau.Kind.TITRES)
+        .order_by("pk")
+        .annotate(
+            due_text=Subquery(first.values("payload__document__due_text")[:1]),
+            is_external=Subquery(first.values("payload__document__external")[:1]),
+        )
+    )
+    return {
+        key: (due_text, is_external)
+        for key, due_text, is_external in rows.values_list("pk", "due_text", "is_external")
+    }
 
 
 def _corrected(on: date) -> Coalesce:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from invoicing.statuses import History, Status, status_of
 ZERO = Decimal("0.00")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Account:
     """A titre of a campaign, or a correction of one, with its history; amounts in euros.
 
@@ -47,27 +48,27 @@ class Account:
         """Return the euros of the piece as it was issued."""
         return self.history.total
 
-    @property
+    @cached_property
     def corrected(self) -> Decimal:
         """Return the euros that its corrections took off."""
         return self.total - self.history.due
 
-    @property
+    @cached_property
     def received(self) -> Decimal:
         """Return the euros received, less the payments that were cancelled."""
         return self.history.received
 
-    @property
+    @cached_property
     def remaining(self) -> Decimal:
         """Return the euros left to pay, never less than nothing; nothing of a correction."""
         return remaining(self.history.due, self.received) if self.is_titre else ZERO
 
-    @property
+    @cached_property
     def overpaid(self) -> Decimal:
         """Return the euros received beyond what is due."""
         return max(self.received - self.history.due, ZERO) if self.is_titre else ZERO
 
-    @property
+    @cached_property
     def status(self) -> Status:
         """Return where it stands."""
         return status_of(self.history)

@@ -60,6 +60,7 @@ class Limits:
 
     def __init__(self, rows: Iterable[DatedFigure]) -> None:
         self.rows = list(rows)
+        self._told: dict[tuple, Limit] = {}
 
     @classmethod
     def load(cls) -> "Limits":
@@ -82,6 +83,12 @@ class Limits:
         return self._limit(issuer, COLLECT, taken_on or issued_on, why, debtor_kind)
 
     def _limit(self, issuer: Issuer, code: str, start: date, why: str, debtor_kind: str) -> Limit:
+        asked = (issuer.regime, issuer.code, code, start, why, debtor_kind)
+        if asked not in self._told:  # a few of them, thousands of titres
+            self._told[asked] = self._found(issuer, code, start, why, debtor_kind)
+        return self._told[asked]
+
+    def _found(self, issuer: Issuer, code: str, start: date, why: str, debtor_kind: str) -> Limit:
         scopes = [issuer.regime, issuer.code]
         row = figures.choose(self.rows, scopes, code, start, debtor_kind)
         if row is None:

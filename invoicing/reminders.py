@@ -17,7 +17,7 @@ from entsvc import documents, journal
 from entsvc.french import euros, long_date, short_date
 from entsvc.pdf import render_pdf
 from invoicing import reminder_words
-from invoicing.balance import Standing, standings_at
+from invoicing.balance import Standing, unsettled_at
 from invoicing.corrections import asked_by_mandat
 from invoicing.models import Reminder, ReminderStep, Titre
 from invoicing.payments import standing
@@ -81,7 +81,7 @@ def due_reminders(issuer: Issuer, on: date) -> list[Due]:
     asked for, or still a project without its number: nothing is to be paid then.
     """
     steps = list(ReminderStep.objects.filter(issuer=issuer).order_by("level"))
-    standings = standings_at(issuer, on)
+    standings = unsettled_at(issuer, on)
     open_titres = [s for s in standings if s.to_claim and not s.rejected and not s.is_project]
     written = _written(issuer)
     found = (

@@ -60,11 +60,13 @@ def _of(request: HttpRequest, kind: type[Model], words: str) -> Group | None:
     if not page.has_view_permission(request):
         return None
     rows, twice = page.get_search_results(request, page.get_queryset(request), words)
+    keys = rows.values_list("pk", flat=True)
+    # The keys first: only of the rows that are shown is the rest read.
+    keys = list((keys.distinct() if twice else keys)[: SHOWN + 1])
     links = [field.name for field in kind._meta.fields if field.is_relation and not field.null]
-    rows = rows.select_related(*links)
-    found = list((rows.distinct() if twice else rows)[: SHOWN + 1])
+    named = kind._default_manager.select_related(*links).in_bulk(keys[:SHOWN])
     meta = kind._meta
     name = f"admin:{meta.app_label}_{meta.model_name}"
-    hits = [Hit(str(row), reverse(f"{name}_change", args=[row.pk])) for row in found[:SHOWN]]
-    more = f"{reverse(f'{name}_changelist')}?{urlencode({'q': words})}" if len(found) > SHOWN else ""
+    hits = [Hit(str(named[key]), reverse(f"{name}_change", args=[key])) for key in keys[:SHOWN]]
+    more = f"{reverse(f'{name}_changelist')}?{urlencode({'q': words})}" if len(keys) > SHOWN else ""
     return Group(str(capfirst(meta.verbose_name_plural)), tuple(hits), more)

@@ -123,7 +123,7 @@ class EnrolmentInline(ByState):
     autocomplete_fields = ["school"]
     fields = ["school", "first_year", "last_year", "opened_on"]
     readonly_fields = ["opened_on"]  # recorded by the page of openings, which checks the day
-    per_page = 30
+    per_page = 20
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("school", "convention")

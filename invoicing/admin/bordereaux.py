@@ -14,6 +14,7 @@ from unfold.decorators import action, display
 from entsvc import documents
 from entsvc.downloads import attachment
 from entsvc.french import euros, lower_first, plural, short_date
+from entsvc.once import shown_once
 from entsvc.staff import LINK, ConfirmedAction, ReadOnlyInline
 from invoicing import drawing, drawing_pages, long_work
 from invoicing.accountant_numbers import draw_numbered, to_draw
@@ -50,7 +51,6 @@ class BordereauTitreInline(ReadOnlyInline):
     fields = ["reference", "external_reference", "debtor_name", "siret", "total_euros", "due_left_euros"]
     readonly_fields = fields
     linked = "reference"
-    per_page = 50
 
     def get_queryset(self, request):
         return with_status(super().get_queryset(request)).defer("payload").order_by("number")
@@ -97,6 +97,7 @@ class BordereauAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
         return state_of(bordereau).label
 
     @display(description="PDF produits")
+    @shown_once
     def drawn(self, bordereau):
         left = without_document(bordereau.titres.all()).count()
         told = f"{bordereau.count - left} sur {bordereau.count}"

@@ -7,7 +7,7 @@ from django.utils import timezone
 from entsvc.changes import in_batches
 from members import successions
 from members.models import Member
-from members.portal.access import addresses
+from members.portal.access import addresses_of
 
 
 def addressees(members: Collection[int]) -> dict[int, list[str]]:
@@ -19,6 +19,5 @@ def addressees(members: Collection[int]) -> dict[int, list[str]]:
     last = {key: successions.last_successor(key, heirs) for key in members}
     known: dict[int, list[str]] = {}
     for keys in in_batches({*members, *last.values()}):
-        rows = Member.objects.filter(pk__in=keys).only("email").prefetch_related("contacts")
-        known |= {member.pk: addresses(member) for member in rows.order_by("pk")}
+        known |= addresses_of(Member.objects.filter(pk__in=keys))
     return {key: list(dict.fromkeys([*known[key], *known[last[key]]])) for key in members}
