@@ -267,7 +267,7 @@ class Work(models.Model):
 
     Two unfinished ones never have the same `kind` and `once`. `issuer` is the key of the one it is
     about, whose accounts may follow it; without one it is its author's alone. The result is a `page` and
-    the key of its row, or a document.
+    the key of its row, a file that is kept for some days (`path`, see `short_lived`), or a document.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -290,6 +290,7 @@ class Work(models.Model):
     document = models.ForeignKey(
         StoredDocument, models.RESTRICT, verbose_name="contenu", related_name="+", null=True, blank=True
     )
+    path = models.CharField("emplacement", max_length=200, blank=True)
     file_name = models.CharField("fichier", max_length=200, blank=True)
 
     class Meta:

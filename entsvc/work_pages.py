@@ -1,5 +1,6 @@
 """The page of a long work: where it stands, what came of it, and asking for it again."""
 
+import mimetypes
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -13,10 +14,11 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from entsvc import background, works
+from entsvc import background, short_lived, works
 from entsvc.documents import CorruptDocument
-from entsvc.downloads import attachment
+from entsvc.downloads import as_attachment, attachment
 from entsvc.french import plural
+from entsvc.journal import record
 from entsvc.models import Work
 
 ASKED = "repris"  # tells the page that the work has just been asked for: no sign of it is due yet
@@ -34,6 +36,8 @@ def work_page(request: HttpRequest, pk: UUID) -> HttpResponse:
         "state": state,
         "spent": spent(work),
         "result": address_of_result(work),
+        "gone": bool(work.path) and not short_lived.is_kept(work.finished_at),
+        "kept_days": short_lived.FILE_DAYS,
         "late": ASKED not in request.GET and _is_late(work, state),
         "inline": background.is_inline(),
         "may_ask": request.user.has_perm(works.KINDS[work.kind].asked_with),
@@ -61,6 +65,8 @@ def again(request: HttpRequest, pk: UUID) -> HttpResponse:
 def download(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Give the file that a work made."""
     work = _work(request, pk)
+    if work.path:
+        return _file(request, work)
     if work.document is None:
         raise Http404("Ce travail n'a pas de fichier.")
     try:
@@ -80,7 +86,7 @@ def follow(request: HttpRequest, work: Work) -> HttpResponse:
 
 def address_of_result(work: Work) -> str:
     """Return where what came of a work is seen; nothing when it came to nothing."""
-    if work.document_id:
+    if work.document_id or (work.path and short_lived.is_kept(work.finished_at)):
         return reverse("work-file", args=[work.pk])
     try:
         return reverse(work.page, args=[work.page_key]) if work.page else ""
@@ -98,6 +104,22 @@ def spent(work: Work) -> str:
     minutes, rest = divmod(seconds, 60)
     parts = [plural(minutes, "minute")] if minutes else []
     return " ".join([*parts, plural(rest, "seconde")] if rest or not minutes else parts)
+
+
+def _file(request: HttpRequest, work: Work) -> HttpResponse:
+    """Give a file that is kept for some days, and write down to whom."""
+    content = short_lived.read(work.path) if short_lived.is_kept(work.finished_at) else None
+    if content is None:
+        messages.warning(request, "Ce fichier n'est plus conservé : demandez-le de nouveau.")
+        return redirect("work", work.pk)
+    record(
+        actor=request.user.get_username(),
+        action="download",
+        target=work,
+        summary=f"Téléchargé : {work.file_name}",
+    )
+    kind = mimetypes.guess_type(work.file_name)[0] or "application/octet-stream"
+    return as_attachment(content, work.file_name, kind)
 
 
 def _is_late(work: Work, state: works.State) -> bool:

@@ -55,12 +55,16 @@ class State(TextChoices):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a work, in words: a page and the key of its row, a document, or a failure."""
+    """What came of a work, in words: a page and the key of its row, a file, or a failure.
+
+    `path` is that of a file kept for some days (see `short_lived`); a `document` is kept for ever.
+    """
 
     told: str = ""
     page: str = ""
     page_key: str = ""
     document: StoredDocument | None = None
+    path: str = ""
     file_name: str = ""
     failure: str = ""
 

@@ -19,7 +19,7 @@ from entsvc import charts
 from entsvc.downloads import as_attachment
 from entsvc.french import integer, plural
 from entsvc.journal import record
-from invoicing import announcing
+from invoicing import announcing, long_collection
 from invoicing.bordereaux import state_of
 from invoicing.campaign_accounts import bordereaux_of, read
 from invoicing.campaign_figures import Figures, figures_of, not_issued
@@ -70,11 +70,15 @@ def campaign_page(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 def workbook(request: HttpRequest, pk: int) -> HttpResponse:
-    """Give the workbook of a campaign, as it is filed."""
+    """Give the workbook of a campaign, as it is filed; that of a large one is made in the background."""
     campaign = _campaign(request, pk)
+    name = f"{_stem(campaign)}.xlsx"
+    if long_collection.is_long_to_file(campaign):
+        actor = request.user.get_username()
+        work = long_collection.file_later(campaign=campaign, name=name, actor=actor)
+        return redirect("work", work.pk)
     target = BytesIO()
     write_campaign(campaign, read(campaign), target)
-    name = f"{_stem(campaign)}.xlsx"
     _journal(request, campaign, "export", name)
     return as_attachment(target.getvalue(), name, XLSX)
 

@@ -17,13 +17,14 @@ from entsvc.journal import record
 from invoicing.balance import Age, balance_at
 from invoicing.collection_forms import BalanceForm, IssuerForm
 from invoicing.exports.aged_balance import CONTENT_TYPE, write_balance
+from invoicing.long_collection import LARGE_MAIL, remind_later
 from invoicing.prescription import Limits, years_warned
 from invoicing.reminders import ReminderRefused, due_reminders, write_reminders
 from members.access import visible
 from members.models import Issuer
 
-SHOWN = 200
-AT_ONCE = 100  # letters drawn while the page waits
+SHOWN = 100
+AT_ONCE = 100  # reminders shown, each with its box
 
 
 def balance_page(request: HttpRequest) -> HttpResponse:
@@ -69,29 +70,43 @@ def reminders_page(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         issuer, today = form.cleaned_data["emetteur"], timezone.localdate()
         if request.method == "POST":
-            _write(request, issuer, today)
-            return redirect(f"{reverse('collection:reminders')}?emetteur={issuer.code}")
+            return _write(request, issuer, today)
         rows = due_reminders(issuer, today)
         context |= {
             "issuer": issuer,
             "today": today,
             "count": len(rows),
             "unsent": sum(1 for row in rows if row.warning),
+            "all": sum(1 for row in rows if not row.warning),
             "rows": [(row, row.titre.days_late(today)) for row in rows[:AT_ONCE]],
             "more_rows": max(len(rows) - AT_ONCE, 0),
         }
     return _page(request, "reminders", "Écrire les relances", context)
 
 
-def _write(request: HttpRequest, issuer: Issuer, today: Any) -> None:
-    chosen = set(request.POST.getlist("titre"))
-    due = {row.titre.key for row in due_reminders(issuer, today) if str(row.titre.key) in chosen}
+def _write(request: HttpRequest, issuer: Issuer, today: Any) -> HttpResponse:
+    """Write the reminders that are ticked, or all those that nothing warns of (`toutes`)."""
+    back = redirect(f"{reverse('collection:reminders')}?emetteur={issuer.code}")
+    chosen, every = set(request.POST.getlist("titre")), "toutes" in request.POST
+    due = {
+        row.titre.key
+        for row in due_reminders(issuer, today)
+        if (not row.warning if every else str(row.titre.key) in chosen)
+    }
+    actor = request.user.get_username()
     if not due:
         messages.warning(request, "Cochez au moins une relance qui soit encore à écrire.")
-        return
-    actor = request.user.get_username()
+    elif len(due) > LARGE_MAIL:
+        work = remind_later(issuer=issuer, on=today, titres=due, actor=actor)
+        return redirect("work", work.pk)
+    else:
+        _write_now(request, issuer, today, due, actor)
+    return back
+
+
+def _write_now(request: HttpRequest, issuer: Issuer, today: Any, due: set[Any], actor: str) -> None:
     try:
-        done = write_reminders(issuer=issuer, on=today, actor=actor, only=due, most=AT_ONCE)
+        done = write_reminders(issuer=issuer, on=today, actor=actor, only=due)
     except ReminderRefused as error:
         messages.error(request, str(error))
         return

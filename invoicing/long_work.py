@@ -3,12 +3,12 @@
 from io import BytesIO
 
 from conventions.models import Convention
-from entsvc import documents, journal, works
+from entsvc import journal, short_lived, works
 from entsvc.french import euros, plural
-from entsvc.models import StoredDocument, Work
+from entsvc.models import Work
 from invoicing.accountant_numbers import draw_numbered, to_draw
 from invoicing.calculation import CampaignRefused, compute_again, open_supplement
-from invoicing.exports.journal_of_titres import CONTENT_TYPES, write_journal
+from invoicing.exports.journal_of_titres import write_journal
 from invoicing.exports.yearly_call import write_yearly_call
 from invoicing.models import Bordereau, CallLine, Campaign, Run, Titre
 from members.models import Issuer
@@ -20,7 +20,6 @@ LARGE_SCHEDULE = 3_000  # agreements
 LARGE_RUN = 4_000  # lines
 LARGE_JOURNAL = 4_000  # titres
 LARGE_NUMBERED = 10  # documents drawn under the accountant's number, 0.2 s each
-XLSX = CONTENT_TYPES["xlsx"]
 
 
 def is_long_to_compute(schedule: Schedule) -> bool:
@@ -146,7 +145,7 @@ def _yearly_call(work: Work) -> works.Outcome:
     stream, name = BytesIO(), name_of_call(run)
     write_yearly_call(run, stream)
     journal.record(actor=work.actor, action="export", target=run, summary=f"{run} : {name}")
-    return _written(stream.getvalue(), name, "xlsx")
+    return written(stream.getvalue(), name, "xlsx")
 
 
 def _journal(work: Work) -> works.Outcome:
@@ -160,7 +159,7 @@ def _journal(work: Work) -> works.Outcome:
         target=issuer,
         summary=f"Journal des titres de {issuer.code}, exercice {exercice} : {name}",
     )
-    return _written(content, name, kind)
+    return written(content, name, kind)
 
 
 def _number(work: Work) -> works.Outcome:
@@ -175,11 +174,10 @@ def _number(work: Work) -> works.Outcome:
     )
 
 
-def _written(content: bytes, name: str, kind: str) -> works.Outcome:
-    document: StoredDocument = documents.store(
-        content, content_type=CONTENT_TYPES[kind], suffix=f".{kind}"
-    )
-    return works.Outcome(told=f"{name} est prêt.", document=document, file_name=name)
+def written(content: bytes, name: str, kind: str) -> works.Outcome:
+    """Return the outcome of a work that made a file, named so, of a kind: « xlsx » or « csv »."""
+    path = short_lived.keep(content, suffix=f".{kind}")
+    return works.Outcome(told=f"{name} est prêt.", path=path, file_name=name)
 
 
 COMPUTE = works.register(

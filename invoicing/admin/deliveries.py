@@ -13,7 +13,7 @@ from entsvc.admin.documents import WithDocument
 from entsvc.downloads import attachment
 from entsvc.french import euros
 from entsvc.staff import ConfirmedAction
-from invoicing import apart, deliveries
+from invoicing import apart, deliveries, long_collection
 from invoicing.apart import CampaignRefused, is_billed
 from invoicing.models import BilledDelivery
 from invoicing.quote_forms import BillDeliveriesForm, DeliveryForm
@@ -45,7 +45,7 @@ class DeliveryAdmin(WithDocument, ConfirmedAction, ScopedAdmin):
     def get_queryset(self, request):
         tied = Exists(BilledDelivery.objects.filter(delivery=OuterRef("pk")).order_by())
         rows = super().get_queryset(request).annotate(is_tied=tied)
-        return rows.select_related("convention__debtor", "convention__party")
+        return rows.select_related("convention__debtor", "convention__party", "convention__schedule")
 
     def has_change_permission(self, request, obj=None):
         return not self._is_billed(obj) and super().has_change_permission(request, obj)
@@ -114,10 +114,11 @@ class DeliveryAdmin(WithDocument, ConfirmedAction, ScopedAdmin):
         waiting = self.get_queryset(request).filter(is_tied=False, apart=True)
         form = BillDeliveriesForm(request.POST or None, waiting=waiting.order_by("delivered_on", "pk"))
         if request.method == "POST" and form.is_valid():
+            rows, actor = list(form.cleaned_data["deliveries"]), request.user.get_username()
+            if long_collection.is_long_to_bill(rows):
+                return redirect("work", long_collection.bill_later(rows=rows, actor=actor).pk)
             try:
-                runs = deliveries.bill(
-                    deliveries=form.cleaned_data["deliveries"], actor=request.user.get_username()
-                )
+                runs = deliveries.bill(deliveries=rows, actor=actor)
             except (CampaignRefused, NotAdopted) as error:
                 form.add_error(None, str(error))
             else:

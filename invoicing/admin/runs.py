@@ -16,10 +16,9 @@ from entsvc.downloads import as_attachment
 from entsvc.french import euros, plural
 from entsvc.journal import record
 from entsvc.staff import LINK, ConfirmedAction, ReadOnlyInline
-from invoicing import drawing_pages, long_work
+from invoicing import drawing_pages, long_collection, long_work
 from invoicing.calculation import CampaignRefused, compute_again, open_supplement
 from invoicing.drift import shown_drifts
-from invoicing.exports.unbilled import write_unbilled
 from invoicing.exports.yearly_call import write_yearly_call
 from invoicing.forms import IssueForm, SupplementForm, UnbilledForm
 from invoicing.issuing import issue
@@ -27,7 +26,6 @@ from invoicing.list_changes import shown_list_changes
 from invoicing.models import Anomaly, Call, CallLine, Campaign, Run, Titre
 from invoicing.numbering import IssueRefused, all_closed
 from invoicing.supplements import TO_REDUCE
-from invoicing.unbilled import unbilled
 from members.access import ScopedAdmin, ScopedReadOnlyAdmin, visible
 from members.models import Issuer
 from tariffs.adoption import NotAdopted
@@ -152,15 +150,11 @@ class CampaignAdmin(ConfirmedAction, ScopedAdmin):
         form = UnbilledForm(request.POST or None, issuers=issuers)
         if request.method == "POST" and form.is_valid():
             issuer, exercice = form.cleaned_data["issuer"], form.cleaned_data["exercice"]
-            name = f"produits-a-rattacher-{issuer.code}-{exercice}.xlsx"
-            record(
-                actor=request.user.get_username(),
-                action="export",
-                target=issuer,
-                summary=f"Produits à rattacher de {issuer.code}, exercice {exercice} : {name}",
-            )
-            rows = unbilled(issuer, exercice)
-            return as_attachment(write_unbilled(rows, issuer=issuer.name, exercice=exercice), name, XLSX)
+            asked = {"issuer": issuer, "exercice": exercice, "actor": request.user.get_username()}
+            if long_collection.is_long_to_attach(issuer, exercice):
+                return redirect("work", long_collection.attach_later(**asked).pk)
+            content, name = long_collection.attach(**asked)
+            return as_attachment(content, name, XLSX)
         context = {
             **self.admin_site.each_context(request),
             "title": "Produits à rattacher",
@@ -270,6 +264,7 @@ class RunAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
         return (
             super()
             .get_queryset(request)
+            .defer("basis")
             .annotate(
                 n_calls=Count("calls", distinct=True),
                 n_blocked=Count("calls", filter=Q(Exists(blocking)), distinct=True),
@@ -299,11 +294,11 @@ class RunAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
 
     @display(description="tarif")
     def tariff(self, run):
-        return run.basis["facts"]["version"]
+        return run.facts["version"]
 
     @display(description="acte d'adoption")
     def act(self, run):
-        return run.basis["facts"]["act"]
+        return run.facts["act"]
 
     def has_issue_permission(self, request, object_id=None):
         return request.user.has_perm("invoicing.issue_titre")

@@ -1,8 +1,8 @@
-"""Go on with the long work that nobody does any more, for a timer to call."""
+"""Go on with the long work that nobody does any more, and clear what is too old, for a timer to call."""
 
 from typing import Any
 
-from entsvc import background
+from entsvc import background, short_lived
 from entsvc.commands import JsonCommand
 from entsvc.french import plural
 
@@ -21,4 +21,7 @@ class Command(JsonCommand):
             told = f"{plural(found, 'travail repris', 'travaux repris')} ici."
         else:
             told = f"{plural(found, 'travail confié', 'travaux confiés')} à db_worker."
-        self.answer({"resumed": found}, [told], as_json=options["json"])
+        gone = short_lived.forget()
+        if gone["files"]:
+            told += f" {plural(gone['files'], 'export effacé', 'exports effacés')}."
+        self.answer({"resumed": found, "forgotten": gone}, [told], as_json=options["json"])
