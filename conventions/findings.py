@@ -39,26 +39,31 @@ class Scope:
     @cached_property
     def degrees(self) -> frozenset[str]:
         """Return the degrees that the tariff of the year bills; of any year while none is adopted."""
-        charges = Charge.objects.filter(version__schedule__issuer=self.issuer)
-        of_year = charges.filter(version__adoption__school_year=self.year)
-        found = set(of_year.order_by().values_list("degree", flat=True).distinct())
-        found = found or set(charges.order_by().values_list("degree", flat=True).distinct())
+        found = {charge["degree"] for charge in self.charges}
+        if not found:
+            charges = Charge.objects.filter(version__schedule__issuer=self.issuer)
+            found = set(charges.order_by().values_list("degree", flat=True).distinct())
         return frozenset(School.Degree.values) if "" in found else frozenset(found)
 
-    @cached_property
+    @property
     def charges(self) -> list[dict[str, Any]]:
         """Return what the charges adopted for the year bill, and by what, each kind once."""
-        rows = Charge.objects.filter(
-            version__adoption__schedule__issuer=self.issuer, version__adoption__school_year=self.year
-        ).annotate(schedule=F("version__adoption__schedule"))
-        names = ("schedule", "metric", "model", "degree", "sector", "subscription")
-        return list(rows.order_by(*names).values(*names).distinct())
+        return [row for row in self._tariffs if row["metric"] is not None]
+
+    @property
+    def adopted(self) -> set[int]:
+        """Return the keys of the issuer's schedules that have a tariff for the year."""
+        return {row["schedule"] for row in self._tariffs}
 
     @cached_property
-    def adopted(self) -> list[int]:
-        """Return the keys of the issuer's schedules that have a tariff for the year."""
+    def _tariffs(self) -> list[dict[str, Any]]:
+        """Return the charges of the tariffs of the year, and a row without any for one that has none."""
+        names = ("metric", "model", "degree", "sector", "subscription")
         rows = Adoption.objects.filter(schedule__issuer=self.issuer, school_year=self.year)
-        return list(rows.order_by("schedule").values_list("schedule", flat=True))
+        charges = {name: F(f"version__charges__{name}") for name in names}
+        return list(
+            rows.order_by("schedule", *charges.values()).values("schedule", **charges).distinct()
+        )
 
 
 def _once(read: Callable[[Scope], QuerySet]) -> Callable[[Scope], QuerySet]:

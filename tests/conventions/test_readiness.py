@@ -74,7 +74,7 @@ def test_a_world_without_fault_has_nothing_to_mend(by_pupil):
 def test_every_line_is_counted_in_few_queries(schedule, django_assert_max_num_queries):
     for _ in range(20):
         enrol(schedule)
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(10):
         assert counts(scope_of(schedule)).keys() == FINDINGS.keys()
 
 

@@ -206,7 +206,7 @@ def test_the_page_makes_the_same_queries_whatever_the_number_of_schools(
         School(uai=f"031{n:04d}Z", departement_code="31", sector="public", degree="premier")
         for n in range(1000, 1100)
     )
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(16):
         assert reader.get(URL, ASKED).status_code == 200
     assert counts(scope_of(schedule, YEAR))["sans-payeur"] == 100
 
