@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("entsvc", "0005_long_work")]
+    dependencies = [("entsvc", "0001_first_release")]
 
     operations = [
         migrations.AddField(
