@@ -4,7 +4,7 @@ Reads the database in a number of queries that does not depend on the number of 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -67,20 +67,43 @@ def read_basis(
     """
     decisions = decisions or Decisions()
     adoption = adoption or adopted(schedule, year)
-    conventions = list(
-        Convention.objects.select_related("debtor", "party", "act")
-        .filter(covering(year), schedule=schedule, status__in=states.OWING)
-        .exclude(policy__in=GATING)
-        .order_by("reference")
-    )
     return Basis(
         school_year=year,
         facts=tariff_facts(schedule, adoption)
         | {"sources": _source_labels(), DELIVERED: _delivered(schedule, year)},
         charges=tuple(with_pool(c, decisions) for c in charges_of(adoption.version)),
-        members=_members(conventions, schedule, year, decisions),
+        members=read_members(schedule, year, decisions),
         acceptances=decisions.acceptances,
     )
+
+
+def read_members(
+    schedule: Schedule,
+    year: int,
+    decisions: Decisions,
+    *,
+    debtors: Collection[int] | None = None,
+    usage: bool = True,
+) -> tuple[engine.Member, ...]:
+    """Read the members that a year calls, with their agreements, schools and counts, by SIRET.
+
+    With `debtors`, the keys of a few members, these alone: enough to read what their agreements say,
+    never to share out a pool. Without `usage` nobody's active pupils, where no charge reads them.
+    """
+    conventions = list(
+        Convention.objects.select_related("debtor", "party", "act")
+        .filter(covering(year), _paid_by(debtors, "debtor"), schedule=schedule, status__in=states.OWING)
+        .exclude(policy__in=GATING)
+        .order_by("reference")
+    )
+    enrolments = enrolled_in(schedule, year).filter(_paid_by(debtors, "convention__debtor"))
+    schools = _schools_by_convention(enrolments, year, decisions.exclusions, usage)
+    return _members(conventions, schools, schedule, year, decisions)
+
+
+def _paid_by(debtors: Collection[int] | None, path: str) -> Q:
+    """Match what these members pay, everything without any."""
+    return Q() if debtors is None else Q(**{f"{path}__in": debtors})
 
 
 def covering(year: int, prefix: str = "") -> Q:
@@ -233,9 +256,12 @@ def _source_labels() -> dict[str, str]:
 
 
 def _members(
-    conventions: list[Convention], schedule: Schedule, year: int, decisions: Decisions
+    conventions: list[Convention],
+    schools: Mapping[int, list[engine.School]],
+    schedule: Schedule,
+    year: int,
+    decisions: Decisions,
 ) -> tuple[engine.Member, ...]:
-    schools = _schools_by_convention(schedule, year, decisions.exclusions)
     options = _options_by_convention(schedule, year)
     units = units_billed(year, convention__schedule=schedule)
     by_debtor: dict[int, list[engine.Agreement]] = defaultdict(list)
@@ -245,7 +271,7 @@ def _members(
                 reference=convention.reference,
                 title=convention.title,
                 party="" if convention.party_id == convention.debtor_id else str(convention.party),
-                schools=tuple(schools[convention.pk]),
+                schools=tuple(schools.get(convention.pk, ())),
                 subscriptions=tuple(options[convention.pk]),
                 units=tuple(units.get(convention.pk, ())),
                 private_included=convention.private_included,
@@ -254,17 +280,17 @@ def _members(
     debtors = {convention.debtor_id: convention.debtor for convention in conventions}
     return tuple(
         engine.Member(
-            siret=_identity(debtor),
+            siret=identity(debtor),
             name=str(debtor),
             agreements=tuple(by_debtor[debtor.pk]),
             deductions=decisions.deductions.get(debtor.siret, ()) if debtor.siret else (),
             adjustments=decisions.adjustments.get(debtor.siret, ()) if debtor.siret else (),
         )
-        for debtor in sorted(debtors.values(), key=_identity)
+        for debtor in sorted(debtors.values(), key=identity)
     )
 
 
-def _identity(debtor: Member) -> str:
+def identity(debtor: Member) -> str:
     """Return the SIRET of a debtor, or what stands for it at the same rank: its SIREN comes first.
 
     The cents left of a pool go by SIRET: those of the others must not move once this one is known.
@@ -283,10 +309,9 @@ def enrolled_in(schedule: Schedule, year: int) -> QuerySet[Enrolment]:
 
 
 def _schools_by_convention(
-    schedule: Schedule, year: int, exclusions: Mapping[str, str]
+    enrolments: QuerySet[Enrolment], year: int, exclusions: Mapping[str, str], usage: bool
 ) -> dict[int, list[engine.School]]:
-    enrolments = enrolled_in(schedule, year)
-    described = describer(year, enrolments.values("school_id"))
+    described = describer(year, enrolments.values("school_id"), usage=usage)
     rows = with_openings(enrolments.order_by("school__uai", "pk")).values_list(
         "convention_id",
         *OPENINGS,

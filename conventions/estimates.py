@@ -22,7 +22,7 @@ from entsvc.money import round_cents
 from members.models import School
 from tariffs import engine
 from tariffs.adoption import NotAdopted, adopted, charges_of
-from tariffs.models import Adoption
+from tariffs.models import Adoption, Schedule
 
 NOTHING = Decimal("0.00")
 DECIDED: dict[str, Callable[..., Decisions]] = {}
@@ -63,6 +63,12 @@ def register_decisions(gather: Callable[..., Decisions]) -> None:
     DECIDED["calls"] = gather
 
 
+def decided_on_schools(schedule: Schedule, year: int, *, counted: bool = False) -> Decisions:
+    """Return what staff decided of the schools of a schedule and school year (see above)."""
+    gather = DECIDED.get("calls")
+    return gather(schedule, year, counted=counted) if gather else Decisions()
+
+
 def estimate(convention: Convention, year: int, schools: Iterable[School] | None = None) -> Estimate:
     """Return what an agreement, whatever its state, costs in a school year with this list of schools.
 
@@ -87,9 +93,7 @@ def estimates(convention: Convention, year: int, lists: list[list[School]]) -> l
         missing = engine.Anomaly("not_adopted", str(error))
         return [Estimate(NOTHING, (), (missing,), False) for _ in lists]
     charges = charges_of(adoption.version)
-    gather = DECIDED.get("calls")
-    counted = _read_counts(charges)
-    decisions = gather(convention.schedule, year, counted=counted) if gather else Decisions()
+    decisions = decided_on_schools(convention.schedule, year, counted=_read_counts(charges))
     keys = {school.pk for schools in lists for school in schools}
     read = _read(convention, year, charges, keys, decisions)
     return [

@@ -2,6 +2,7 @@
 
 from conventions.models.agreements import Conditions, ConditionsNotice, Convention
 from conventions.models.amendments import AmendedCommune, AmendedSchool, Amendment
+from conventions.models.contradictoire import EtatContradictoire, MemberEtat, Objection
 from conventions.models.deliveries import Delivery
 from conventions.models.endings import Termination
 from conventions.models.enrolments import DeliveredUnits, Enrolment, Subscription
@@ -20,9 +21,12 @@ __all__ = [
     "DeliveredUnits",
     "Delivery",
     "Enrolment",
+    "EtatContradictoire",
     "Forecast",
     "ForecastAmount",
     "ForecastNotice",
+    "MemberEtat",
+    "Objection",
     "Paper",
     "PaperKind",
     "PaperText",

@@ -3,11 +3,12 @@
 A frozen document holds amounts as ``"135.00"`` and dates as ``"2025-03-03"``.
 """
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from django import template
 from django.template.defaultfilters import stringfilter
+from django.utils import timezone
 
 from entsvc import french
 
@@ -116,4 +117,6 @@ def by_charge(lines: list[dict], charges: list[dict]) -> list[dict]:
 
 
 def _day(day: date | str) -> date:
+    if isinstance(day, datetime):
+        return timezone.localdate(day)
     return date.fromisoformat(day) if isinstance(day, str) else day
