@@ -7,8 +7,10 @@ from django import forms
 from django.conf import settings
 from django.utils import timezone
 
-from conventions.models import Amendment
+from conventions import objections
+from conventions.models import Amendment, Objection
 from entsvc.scans import PdfField
+from members.models import School
 
 MOST_WORDS = Amendment._meta.get_field("reason").max_length
 PDF = {"accept": "application/pdf,.pdf"}
@@ -101,4 +103,59 @@ class AmendmentScanForm(ScanForm):
             self.add_error("proof", "Joignez la preuve de cette transmission, ou effacez sa date.")
         if proof and not day and "transmitted_on" not in self.errors:
             self.add_error("transmitted_on", "Donnez la date que cette preuve établit.")
+        return data
+
+
+class ObjectionForm(forms.Form):
+    """What a member objects to: a school of those it was shown, or one that is missing."""
+
+    kind = forms.ChoiceField(
+        label="Ce que vous contestez",
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choisissez ce que vous contestez."},
+    )
+    school = forms.ChoiceField(
+        label="L'école",
+        required=False,
+        help_text="Pour un nombre d'élèves ou une école à retirer.",
+        error_messages={"invalid_choice": "Choisissez une école de la liste."},
+    )
+    claimed = forms.IntegerField(
+        label="Le nombre exact, selon vous (facultatif)",
+        required=False,
+        min_value=0,
+        max_value=99_999,
+        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
+        error_messages={
+            "invalid": "Écrivez un nombre entier, comme 118.",
+            "min_value": "Un nombre d'élèves n'est pas négatif.",
+            "max_value": "Ce nombre d'élèves est trop grand.",
+        },
+    )
+    words = forms.CharField(
+        label="Expliquez en quelques mots",
+        max_length=objections.LONGEST,
+        help_text="Pour une école manquante, donnez son nom et sa commune, ou son UAI. Pour un "
+        "effectif, dites d'où vient votre nombre.",
+        widget=forms.Textarea(attrs={"rows": 4}),
+        error_messages={"required": "Dites ce que vous contestez, en quelques mots."},
+    )
+
+    def __init__(self, *args: Any, named: dict[str, dict], active: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        kinds = [(k.value, k.label) for k in Objection.Kind if active or k != Objection.Kind.ACTIVE]
+        self.fields["kind"].choices = kinds
+        self.fields["school"].choices = [
+            ("", "—"),
+            *((uai, f"{school['name'] or uai}, {school['commune']}") for uai, school in named.items()),
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for the school where there must be one; find it."""
+        data = super().clean()
+        uai, kind = data.get("school"), data.get("kind")
+        if kind in Objection.OF_A_SCHOOL and not uai and "school" not in self.errors:
+            self.add_error("school", "Choisissez l'école concernée.")
+        about = kind in Objection.OF_A_SCHOOL or kind == Objection.Kind.OTHER
+        data["school"] = School.objects.filter(uai=uai).first() if uai and about else None
         return data

@@ -5,9 +5,12 @@ from collections.abc import Collection, Iterator
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 
 from conventions import states
-from conventions.models import Amendment, Convention, Paper
+from conventions.models import Amendment, Convention, MemberEtat, Objection, Paper
+from entsvc.changes import in_batches
+from members import successions
 from members.models import Member
 
 # A draft is the issuer's alone; one that was given up is nobody's any more.
@@ -62,6 +65,41 @@ def act_or_404(request: HttpRequest, convention: Convention) -> None:
 def home_of(request: HttpRequest, convention: Convention) -> int:
     """Return the key of the member whose page leads to an agreement."""
     return convention.party_id if may_act(request, convention) else convention.debtor_id
+
+
+def etats_of(members: QuerySet[Member]) -> QuerySet[MemberEtat]:
+    """Return what members, and those they took over, are shown before their bill, the latest first.
+
+    Who took over a member pays for it: it reads and objects in its place.
+    """
+    mine = list(members.order_by("pk").values_list("pk", flat=True))
+    stands = [*mine, *successions.taken_over_by(mine, timezone.localdate())]
+    return (
+        MemberEtat.objects.filter(debtor__in=stands)
+        .select_related("debtor", "etat__schedule__issuer")
+        .order_by("-etat__school_year", "-etat__opened_on", "etat__schedule", "debtor")
+    )
+
+
+def etat_or_404(request: HttpRequest, pk: int) -> MemberEtat:
+    """Return what a member of the account is shown."""
+    return get_object_or_404(etats_of(request.members), pk=pk)
+
+
+def objection_or_404(request: HttpRequest, pk: int) -> Objection:
+    """Return an objection of a member of the account."""
+    shown = etats_of(request.members).order_by().values("pk")
+    rows = Objection.objects.select_related("school", "shown__debtor", "shown__etat")
+    return get_object_or_404(rows, pk=pk, shown__in=shown)
+
+
+def etat_issuers_of(members: Collection[int]) -> Iterator[tuple[int, int]]:
+    """Yield members, among these, and the keys of the issuers whose états they read, or are to read."""
+    stands = {key: key for key in members} | successions.taken_over_by(members)
+    for batch in in_batches(stands):
+        rows = MemberEtat.objects.filter(debtor__in=batch).order_by()
+        for debtor, issuer in rows.values_list("debtor", "etat__schedule__issuer").distinct():
+            yield stands[debtor], issuer
 
 
 def _keys(request: HttpRequest) -> QuerySet:

@@ -14,7 +14,7 @@ from conventions import filings, openings, states
 from conventions.assessment import covering
 from conventions.models import Amendment, Convention, Enrolment, Paper, PaperKind
 from conventions.papers import kept
-from conventions.portal import own, words
+from conventions.portal import etats, own, words
 from conventions.portal.forecasts import forecasts_panel
 from entsvc import school_year
 from entsvc.french import long_date
@@ -265,7 +265,10 @@ def _of_projects(convention: Convention, today: date) -> Iterable[Expectation]:
 def register() -> None:
     """Give these parts to the home page."""
     expectations.register("conventions", expected)
+    expectations.register("etats", etats.expected)
     reach.register("conventions", own.issuers_of)
+    reach.register("etats", own.etat_issuers_of)
     panels.register(Panel("conventions", 20, conventions_panel))
+    panels.register(Panel("etats", 25, etats.panel))
     panels.register(Panel("schools", 30, schools_panel))
     panels.register(Panel("forecasts", 35, forecasts_panel))

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from conventions.portal import agreements, forecasts, requests
+from conventions.portal import agreements, etats, forecasts, requests
 
 app_name = "espace-conventions"
 urlpatterns = [
@@ -16,5 +16,10 @@ urlpatterns = [
     path("avenants/<int:pk>/abandonner/", requests.drop_page, name="drop"),
     path("previsions/<uuid:pk>/", forecasts.letter, name="forecast-letter"),
     path("previsions/<uuid:pk>/detail/", forecasts.detail, name="forecast-detail"),
+    path("etats/<int:pk>/", etats.etat_page, name="etat"),
+    path("etats/<int:pk>/contester/", etats.object_page, name="object"),
+    path("etats/<int:pk>/accord/", etats.agree, name="agree"),
+    path("etats/<int:pk>/etat.pdf", etats.etat_pdf, name="etat-pdf"),
+    path("contestations/<int:pk>/retirer/", etats.withdraw_page, name="withdraw"),
     path("documents/<uuid:pk>/", agreements.paper, name="paper"),
 ]

@@ -1,5 +1,6 @@
 """Every address × every kind of account: nobody opens what isn't theirs, whatever is added later."""
 
+import datetime as dt
 from urllib.parse import urlsplit
 
 import pytest
@@ -7,15 +8,17 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls.converters import IntConverter, UUIDConverter
 
+from conventions.etats import open_etat
 from conventions.forecasts import letters
 from conventions.models import Convention
+from conventions.objections import file_objection
 from conventions.policies import PARTNERSHIP_2020
 from invoicing.models import Titre
 from invoicing.roles import ROLES, create_groups
 from members.models import Contact, Member, User
 from tests.conventions.forecasts.foretelling import sent
 from tests.factories import AmendmentFactory, IssuerFactory, MemberFactory, PaperFactory
-from tests.invoicing.world import a_world
+from tests.invoicing.world import YEAR, a_world
 from tests.members.portal.people import signed_in
 from tests.members.portal.walk import addresses, every
 
@@ -129,11 +132,18 @@ def test_nobody_opens_anything_of_another_member(monkeypatch):
     titre = Titre.objects.get()
     monkeypatch.setattr(letters, "render_pdf", lambda *asked, **options: b"%PDF essai")
     told = sent(convention.schedule, year=2024).amounts.get()
+    etat = open_etat(
+        schedule=world.schedule, year=YEAR, until=dt.date(2100, 1, 1), actor="agent"
+    ).members.get()
+    objection = file_objection(
+        shown=etat, kind="autre", words="Une école manque.", actor="mairie@muret.example"
+    )
     # Its own key is no key of theirs, in any table: what it opens with one of those is another's.
     MemberFactory(pk=10**6, email="mairie@saubens.example")
     owner, stranger = signed_in("mairie@muret.example"), signed_in("mairie@saubens.example")
     keys = {
-        IntConverter: {str(row.pk) for row in (theirs, convention, amendment)} | {"2024"},
+        IntConverter: {str(row.pk) for row in (theirs, convention, amendment, etat, objection)}
+        | {"2024"},
         UUIDConverter: {str(paper.pk), str(titre.pk), str(told.pk)},
     }
     opened = set()
@@ -147,6 +157,10 @@ def test_nobody_opens_anything_of_another_member(monkeypatch):
     assert {
         "/espace/membre/<int:pk>/",
         "/espace/conventions/<int:pk>/",
+        "/espace/etats/<int:pk>/",
+        "/espace/etats/<int:pk>/contester/",
+        "/espace/etats/<int:pk>/etat.pdf",
+        "/espace/contestations/<int:pk>/retirer/",
         "/espace/membre/<int:pk>/titres/",
         "/espace/titres/<uuid:pk>/",
         "/espace/previsions/<uuid:pk>/",
