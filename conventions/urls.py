@@ -3,7 +3,14 @@
 from django.contrib import admin
 from django.urls import path
 
-from conventions import amendment_pages, opening_pages, pages, production_pages, what_if_pages
+from conventions import (
+    amendment_pages,
+    etat_pages,
+    opening_pages,
+    pages,
+    production_pages,
+    what_if_pages,
+)
 from conventions.forecasts import pages as forecasts
 from conventions.papers import pages as papers
 
@@ -63,6 +70,23 @@ urlpatterns = [
         admin.site.admin_view(production_pages.download),
         name="production-zip",
     ),
+    path("etats/", admin.site.admin_view(etat_pages.etats_page), name="etats"),
+    path(
+        "etats/ouvrir/<int:schedule>/<int:year>/",
+        admin.site.admin_view(etat_pages.open_page),
+        name="etat-open",
+    ),
+    path("etats/<int:pk>/", admin.site.admin_view(etat_pages.etat_page), name="etat"),
+    path("etats/<int:pk>/prolonger/", admin.site.admin_view(etat_pages.extend_page), name="etat-extend"),
+    path("etats/<int:pk>/membres/", admin.site.admin_view(etat_pages.members_page), name="etat-members"),
+    path("etats/<int:pk>/etat.xlsx", admin.site.admin_view(etat_pages.workbook), name="etat-xlsx"),
+    path("etats/membre/<int:pk>/", admin.site.admin_view(etat_pages.member_page), name="etat-member"),
+    path(
+        "etats/membre/<int:pk>/etat.pdf",
+        admin.site.admin_view(etat_pages.member_pdf),
+        name="etat-member-pdf",
+    ),
+    path("contestations/<int:pk>/", admin.site.admin_view(etat_pages.objection_page), name="objection"),
     path("simuler/", admin.site.admin_view(what_if_pages.what_if_page), name="what-if"),
     path(
         "simuler/<str:siret>/",
