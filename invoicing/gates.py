@@ -1,4 +1,4 @@
-"""What holds back the calls of a schedule beyond the anomalies of their bases: day, proof, vote, size.
+"""What holds back calls beyond the anomalies of their bases: day, proof, vote, size, objections.
 
 What a gate reads is frozen with the basis of the run, so that the run can be replayed; only the day of
 issue is looked at when titres are issued. Somme (charter of 24 June 2014): called after the end of the
@@ -11,7 +11,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from conventions import objections
 from conventions.basis import Basis
+from conventions.etat_reading import by_siret
+from conventions.models import EtatContradictoire
 from entsvc import figures, school_year
 from entsvc.french import euros, long_date
 from invoicing import apart
@@ -19,6 +22,7 @@ from invoicing.models import Anomaly, CallRules, Campaign, Run, Titre, VotedAmou
 from invoicing.numbering import IssueRefused
 from invoicing.statements import pools_of
 from tariffs import engine
+from tariffs.models import Schedule
 
 FROZEN = "gates"  # among the facts of a basis
 THRESHOLD = "seuil-mise-en-recouvrement"
@@ -46,6 +50,7 @@ def frozen(campaign: Campaign, basis: Basis, on: date) -> dict[str, Any]:
         "voted": {
             siret: str(amount) for siret, amount in votes.values_list("debtor__siret", "amount") if siret
         },
+        "objections": _objections(schedule, year, basis),
     }
 
 
@@ -58,6 +63,7 @@ def _nothing_asked() -> dict[str, Any]:
         "small": CallRules.Small.ISSUE.value,
         "deferred": [],
         "voted": {},
+        "objections": {},
     }
 
 
@@ -81,6 +87,10 @@ def check_year(basis: Basis, results: Iterable[engine.Result]) -> None:
         if gates["needs_statement"] and gates["unproved"] and result.lines:
             result.report(_statement_needed("Les dépenses de l'année ne sont pas constatées"))
         _check_vote(result, gates["voted"], basis.acceptances)
+        # Bases frozen before there were objections name none.
+        for code, uai, message in gates.get("objections", {}).get(result.member.siret, ()):
+            anomaly = engine.Anomaly(code, message, uai)
+            result.report(engine.after_acceptance(anomaly, result.member.siret, basis.acceptances))
 
 
 def check_size(basis: Basis, results: Iterable[engine.Result]) -> None:
@@ -120,7 +130,11 @@ def notices(basis: Basis) -> list[engine.Anomaly]:
 
 
 def check_day(run: Run, on: date) -> None:
-    """Raise IssueRefused before the 1 September that follows a year called once it is over."""
+    """Raise IssueRefused on a day that comes too soon.
+
+    That is before the 1 September that follows a year called once it is over, and, for the principal
+    campaign, until the last day left to members to object.
+    """
     done = apart.earliest_day(run) if run.campaign.apart else None
     if done and on < done:
         raise IssueRefused(
@@ -133,6 +147,25 @@ def check_day(run: Run, on: date) -> None:
             f"{run.campaign.schedule.code} s'appelle une fois l'année scolaire finie : aucun titre de "
             f"{school_year.label(year)} n'est daté d'avant le {long_date(opens)}."
         )
+    until = None if run.campaign.apart or run.campaign.rank > 1 else _objections_until(run.campaign)
+    if until and on <= until:
+        raise IssueRefused(
+            f"Les membres ont jusqu'au {long_date(until)} inclus pour contester leur état "
+            f"contradictoire : aucun titre de {school_year.label(year)} n'est daté de ce jour ou "
+            "d'avant."
+        )
+
+
+def check_objections(run: Run) -> None:
+    """Raise IssueRefused where an objection that is not rejected was filed or accepted since a run."""
+    if run.campaign.apart:
+        return
+    known = objections.of_year(run.campaign.schedule, run.campaign.school_year)
+    if objections.held_since(known, run.computed_at):
+        raise IssueRefused(
+            "Une contestation a été déposée ou acceptée depuis ce calcul : traitez-la, puis calculez de "
+            "nouveau."
+        )
 
 
 def check_duties(run: Run, actor: str) -> None:
@@ -142,6 +175,23 @@ def check_duties(run: Run, actor: str) -> None:
             f"{actor} a lancé ce calcul : cet émetteur sépare les tâches, une autre personne doit "
             "l'émettre."
         )
+
+
+def _objections(schedule: Schedule, year: int, basis: Basis) -> dict[str, list[list[str]]]:
+    """Return what objections hold back, by SIRET: the code of the anomaly, the school, the words."""
+    found: dict[str, list[list[str]]] = {}
+    for row in objections.pending(schedule, year, lambda: by_siret(basis)):
+        code = "objection_to_mend" if row.answered else "objection_unanswered"
+        found.setdefault(row.siret, []).append([code, row.uai, row.words])
+    return found
+
+
+def _objections_until(campaign: Campaign) -> date | None:
+    """Return the last day to object before a campaign, None where members are shown nothing."""
+    etat = EtatContradictoire.objects.filter(
+        schedule=campaign.schedule, school_year=campaign.school_year
+    )
+    return etat.values_list("objections_until", flat=True).first()
 
 
 def _by_hand(basis: Basis, closed: set[str]) -> list[str]:

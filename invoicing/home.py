@@ -29,7 +29,7 @@ from django.utils import timezone
 
 from conventions import readiness, states
 from conventions.findings import BLOCKING, Scope, all_agreements
-from conventions.models import Amendment
+from conventions.models import Amendment, Objection
 from conventions.scoped_pages import address_of
 from entsvc import school_year
 from entsvc.french import euros, plural
@@ -162,6 +162,12 @@ def _counts(scope: Scope, titres: QuerySet[Titre]) -> dict[str, int]:
         "statements": CostStatement.objects.filter(
             schedule__issuer=issuer, school_year=scope.year, closed_at=None
         ),
+        "objections": Objection.objects.filter(
+            shown__etat__schedule__issuer=issuer,
+            shown__etat__school_year=scope.year,
+            answer="",
+            withdrawn_at=None,
+        ),
         "prepared": bordereaux.filter(~signed),
         "signed": bordereaux.filter(signed, ~sent),
         "receipts": PendingReceipt.objects.filter(issuer=issuer, state=PendingReceipt.State.WAITING),
@@ -272,6 +278,13 @@ def _agreements(scope: Scope, year: Year) -> Iterator[Task]:
 
 
 def _calls(scope: Scope, year: Year) -> Iterator[Task]:
+    if year.counts["objections"]:
+        yield Task(
+            plural(year.counts["objections"], "contestation à traiter", "contestations à traiter"),
+            "Leurs appels restent bloqués jusqu'à la réponse.",
+            address_of("conventions:etats", scope),
+            blocks=True,
+        )
     for schedule in year.schedules:
         if schedule.to_compute:
             query = urlencode({"schedule": schedule.pk, "school_year": school_year.label(scope.year)})

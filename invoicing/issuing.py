@@ -73,6 +73,7 @@ def issue(
     check_ledger()
     gates.check_duties(run, actor)
     gates.check_day(run, on)
+    gates.check_objections(run)
     issued = Issued(exercice_for(on, exercice, issuer.complementary_days))
     issued.warnings = _warnings(run, on)
     head = head_of(run, signatory, on)

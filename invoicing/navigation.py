@@ -92,6 +92,12 @@ MENU = (
 PAGES = {
     "Appels et titres": (
         ("Reste à recouvrer", "hourglass_bottom", "collection:balance", "invoicing.view_titre"),
+        (
+            "États contradictoires",
+            "rate_review",
+            "conventions:etats",
+            "conventions.view_etatcontradictoire",
+        ),
         ("Travaux", "pending_actions", "collection:works", "invoicing.view_run"),
     ),
     "Conventions et tarifs": (

@@ -12,6 +12,7 @@ from django.urls import reverse
 from conventions.filters import PARAMETER, address
 from conventions.findings import Scope
 from conventions.readiness import FINDINGS
+from conventions.scoped_pages import address_of
 from entsvc import school_year
 from invoicing.models import Acceptance, Anomaly, Call, Run
 from members.models import School
@@ -146,6 +147,14 @@ MENDS = (
         link="États des dépenses",
     ),
     Mend(
+        "contestations",
+        "Contestation à traiter ou à corriger",
+        "Répondez-y ; acceptée, corrigez la donnée ; ou acceptez l'anomalie avec un motif.",
+        ("objection_unanswered", "objection_to_mend"),
+        page="conventions:etats",
+        link="Contestations",
+    ),
+    Mend(
         "vote",
         "Montant différent de celui voté",
         "Corrigez l'appel ou le montant voté, ou acceptez l'écart avec un motif.",
@@ -265,11 +274,13 @@ def mend_of(code: str) -> Mend:
 
 def link_of(mend: Mend, run: Run) -> str:
     """Return the page that mends, empty when there is none."""
+    scope = Scope(run.campaign.schedule.issuer, run.campaign.school_year)
+    if mend.page.startswith("conventions:"):
+        return address_of(mend.page, scope)
     if mend.page:
         return reverse(mend.page)
     if not mend.finding:
         return ""
-    scope = Scope(run.campaign.schedule.issuer, run.campaign.school_year)
     finding = FINDINGS[mend.finding]
     model = finding.base(scope).model._meta
     changelist = reverse(f"admin:{model.app_label}_{model.model_name}_changelist")

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from django.db.models import Count, Q, QuerySet, Value
 
 from conventions.assessment import enrolled_in
-from conventions.models import Convention, DeliveredUnits, Delivery, Enrolment, Subscription
+from conventions.models import (
+    Convention,
+    DeliveredUnits,
+    Delivery,
+    Enrolment,
+    EtatContradictoire,
+    MemberEtat,
+    Subscription,
+)
 from entsvc import history
 from entsvc.french import plural
 from invoicing.models import (
@@ -29,6 +37,7 @@ LISTS = (Enrolment, Subscription, DeliveredUnits, Delivery)
 
 # What changed, one and several.
 DECISION = "décision de l'année|décisions de l'année"
+OBJECTED = "contestation déposée ou répondue|contestations déposées ou répondues"
 LISTED = "inscription, option ou prestation modifiée|inscriptions, options ou prestations modifiées"
 
 
@@ -38,7 +47,9 @@ class State:
 
     `latest` is the number of the last run of its campaign. `issued` counts its own titres, `elsewhere`
     those of its campaign that other runs gave, `since` what was issued or corrected of the year after
-    it was computed, and `changes` says, in French, which data changed since.
+    it was computed, and `changes` says, in French, which data changed since. `etat` is the key of the
+    état contradictoire of the year, None where there is none, `waiting` and `answered` count the
+    objections made there.
     """
 
     latest: int
@@ -46,6 +57,9 @@ class State:
     elsewhere: int
     since: int
     changes: tuple[str, ...]
+    etat: int | None
+    waiting: int
+    answered: int
 
 
 def state_of(run: Run) -> State:
@@ -64,14 +78,31 @@ def state_of(run: Run) -> State:
         elsewhere=titres["campaign"] - titres["own"],
         since=titres["since"],
         changes=tuple(_changes(run)),
+        **_contested(run),
     )
+
+
+def _contested(run: Run) -> dict[str, int | None]:
+    campaign = run.campaign
+    etats = EtatContradictoire.objects.filter(
+        schedule=campaign.schedule_id, school_year=campaign.school_year
+    )
+    filed = Q(members__objections__filed_at__isnull=False, members__objections__withdrawn_at=None)
+    key = "members__objections"
+    found = etats.annotate(
+        waiting=Count(key, filter=filed & Q(members__objections__answer="")),
+        answered=Count(key, filter=filed & ~Q(members__objections__answer="")),
+    )
+    found = found.values_list("pk", "waiting", "answered").first()
+    etat, waiting, answered = (None, 0, 0) if campaign.apart or found is None else found
+    return {"etat": etat, "waiting": waiting, "answered": answered}
 
 
 def _changes(run: Run) -> Iterable[str]:
     """Say which data of a run's year changed after it; a quote's are frozen by its steps."""
     if run.campaign.quote_id:
         return
-    rows = [*_counts_changed(run), *_decided(run), *_agreed(run)]
+    rows = [*_counts_changed(run), *_decided(run), *_agreed(run), *_objected(run)]
     if not rows:
         return
     first, *more = rows
@@ -114,6 +145,19 @@ def _agreed(run: Run) -> Iterable[QuerySet]:
         kept = Convention.objects.filter(schedule=schedule).order_by().values("pk")
         rows = _later(model.history.filter(convention_id__in=kept), run)
         yield _counted(rows, LISTED, "id")
+
+
+def _objected(run: Run) -> Iterable[QuerySet]:
+    campaign = run.campaign
+    moved = Q(objections__filed_at__gt=run.computed_at)
+    moved |= Q(objections__answered_at__gt=run.computed_at)
+    rows = MemberEtat.objects.filter(
+        moved,
+        objections__withdrawn_at=None,
+        etat__schedule=campaign.schedule_id,
+        etat__school_year=campaign.school_year,
+    )
+    yield _counted(rows, OBJECTED, "objections")
 
 
 def _later(rows: QuerySet, run: Run) -> QuerySet:

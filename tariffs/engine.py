@@ -66,7 +66,15 @@ __all__ = [
 DEDUCTION, ADJUSTMENT = "DEDUCTION", "AJUSTEMENT"
 ZERO = Decimal("0.00")
 VARIATION = 20  # per cent: a count that moves more in a year deserves a look
-ACCEPTABLE = frozenset({"count_not_billable", "deduction_above_call", "voted_amount_differs"})
+ACCEPTABLE = frozenset(
+    {
+        "count_not_billable",
+        "deduction_above_call",
+        "voted_amount_differs",
+        "objection_unanswered",
+        "objection_to_mend",
+    }
+)
 SHOWN = 10  # schools named in a message; each is named by an anomaly of its own
 
 

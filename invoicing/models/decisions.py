@@ -112,6 +112,8 @@ class Acceptance(Decision):
         COUNT_NOT_BILLABLE = "count_not_billable", "Effectif approché"
         DEDUCTION_ABOVE_CALL = "deduction_above_call", "Déduction au-delà du montant dû"
         VOTED_AMOUNT_DIFFERS = "voted_amount_differs", "Montant différent de celui voté"
+        OBJECTION_UNANSWERED = "objection_unanswered", "Contestation sans réponse"
+        OBJECTION_TO_MEND = "objection_to_mend", "Contestation acceptée, à corriger"
 
     code = models.CharField("anomalie", max_length=30, choices=Code)
     debtor = models.ForeignKey(

@@ -10,9 +10,9 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('conventions', '0009_first_histories'),
-        ('members', '0006_first_histories'),
-        ('tariffs', '0003_first_histories'),
+        ('conventions', '0002_forecasts'),
+        ('members', '0002_first_release'),
+        ('tariffs', '0001_first_release'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
