@@ -24,6 +24,7 @@ from entsvc.models import JournalEntry, OutgoingMail
 from entsvc.uploads import read_options
 from invoicing.calculation import compute_run
 from invoicing.demonstrated_budgets import foretell
+from invoicing.demonstrated_etats import show_etats
 from invoicing.demonstrated_life import live_on
 from invoicing.demonstrated_services import serve
 from invoicing.exports.yearly_call import write_yearly_call
@@ -142,6 +143,7 @@ def build(folder: Path) -> list[dict[str, Any]]:
     _import(CONVENTIONS, "conventions")
     attach_acts()
     decide()
+    show_etats(DATA, actor=ACTOR)
     shutil.rmtree(folder / "titres", ignore_errors=True)
     runs = [_issue(call) for call in CALLS]
     serve(DATA, actor=ACTOR)

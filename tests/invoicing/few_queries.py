@@ -15,6 +15,7 @@ PAGES = (
     "admin:index", "collection:balance", "collection:search", "conventions:readiness",
     "conventions:openings", "conventions:debtors", "conventions:productions", "collection:works",
     "conventions:blank-papers", "conventions:forecasts", "conventions:forecast-new",
+    "conventions:etats",
 )  # fmt: skip
 # A simulation is a calculation of the year: it reads all that the calls rest on, once.
 READS_A_YEAR = {"conventions:what-if": 32}
