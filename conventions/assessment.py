@@ -90,15 +90,17 @@ def read_members(
     With `debtors`, the keys of a few members, these alone: enough to read what their agreements say,
     never to share out a pool. Without `usage` nobody's active pupils, where no charge reads them.
     """
-    conventions = list(
-        Convention.objects.select_related("debtor", "party", "act")
-        .filter(covering(year), _paid_by(debtors, "debtor"), schedule=schedule, status__in=states.OWING)
-        .exclude(policy__in=GATING)
-        .order_by("reference")
-    )
+    conventions = called_in(schedule, year).filter(_paid_by(debtors, "debtor"))
+    conventions = conventions.select_related("debtor", "party", "act").order_by("reference")
     enrolments = enrolled_in(schedule, year).filter(_paid_by(debtors, "convention__debtor"))
     schools = _schools_by_convention(enrolments, year, decisions.exclusions, usage)
-    return _members(conventions, schools, schedule, year, decisions)
+    return _members(list(conventions), schools, schedule, year, decisions)
+
+
+def called_in(schedule: Schedule, year: int) -> QuerySet[Convention]:
+    """Return the agreements that the calls of a school year read."""
+    rows = Convention.objects.filter(covering(year), schedule=schedule, status__in=states.OWING)
+    return rows.exclude(policy__in=GATING)
 
 
 def _paid_by(debtors: Collection[int] | None, path: str) -> Q:

@@ -40,11 +40,16 @@ class Line:
     is_new: bool = False
 
 
-def facts_of(member: engine.Member, reads_active: bool, words: Words = BARE) -> Facts:
-    """Return what a member is shown: its agreements, schools, counts, options and units."""
+def facts_of(member: engine.Member, charges: tuple[engine.Charge, ...], words: Words = BARE) -> Facts:
+    """Return what a member is shown: its agreements, schools, counts, options and units.
+
+    `read` tells whether the tariff reads pupils: elsewhere their number is told for information.
+    """
+    active = reads_active(charges)
     return {
-        "active": reads_active,
-        "agreements": [_agreement(item, reads_active, words) for item in member.agreements],
+        "active": active,
+        "read": any(charge.metric == PUPILS or charge.model == engine.BANDED for charge in charges),
+        "agreements": [_agreement(item, active, words) for item in member.agreements],
     }
 
 

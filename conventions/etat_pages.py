@@ -210,10 +210,7 @@ def members_page(request: HttpRequest, pk: int) -> HttpResponse:
             messages.success(request, f"{told}.")
         return redirect("conventions:etat-members", pk)
     untold = etats.untold(etat)
-    try:
-        came = etats.newcomers(etat)
-    except NotAdopted:
-        came = []
+    came = etats.newcomers(etat)
     lacking = [row for row, found in untold if not found]
     context = {
         "etat": etat,

@@ -19,6 +19,7 @@ def draw_etat(shown: MemberEtat) -> bytes:
         "debtor": shown.debtor,
         "agreements": shown.facts["agreements"],
         "active": shown.facts["active"],
+        "read": shown.facts["read"],
         "schools": schools,
         "pupils": pupils,
         "created": timezone.localdate(shown.shown_at).isoformat(),

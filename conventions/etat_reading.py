@@ -1,6 +1,6 @@
 """What an état contradictoire reads of a year: what the calls read, for all its members or a few."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -33,14 +33,17 @@ def to_show(basis: Basis, schedule: Schedule) -> Current:
         charges=etat_facts.charge_names(basis.charges),
         days=_days(schedule, basis),
     )
-    return _facts(basis.members, basis.charges, words)
+    return _facts(basis.members, basis.charges, _keys(basis.members), words)
 
 
 def current(etat: EtatContradictoire, rows: Iterable[MemberEtat]) -> Current:
-    """Return what the data says today of some members, nothing of those that nothing is called from."""
+    """Return what the data says today of some members, nothing of those that nothing is called from.
+
+    The rows come with their debtors.
+    """
     schedule, year = etat.schedule, etat.school_year
-    debtors = sorted({row.debtor_id for row in rows})
-    if not debtors:
+    keys = {identity(row.debtor): row.debtor_id for row in rows}
+    if not keys:
         return {}
     try:
         charges = charges_of(adopted(schedule, year).version)
@@ -48,19 +51,18 @@ def current(etat: EtatContradictoire, rows: Iterable[MemberEtat]) -> Current:
         return {}
     decisions, usage = decided_on_schools(schedule, year), etat_facts.reads_active(charges)
     found: Current = {}
-    for batch in in_batches(debtors):
+    for batch in in_batches(sorted(keys.values())):
         members = read_members(schedule, year, decisions, debtors=batch, usage=usage)
-        found |= _facts(members, charges, etat_facts.BARE)
+        found |= _facts(members, charges, keys, etat_facts.BARE)
     return found
 
 
 def by_siret(basis: Basis) -> dict[str, Facts]:
     """Return what a basis says of each of its members, by SIRET: to compare, without any words."""
-    active = etat_facts.reads_active(basis.charges)
-    return {member.siret: etat_facts.facts_of(member, active) for member in basis.members}
+    return {member.siret: etat_facts.facts_of(member, basis.charges) for member in basis.members}
 
 
-def keys_of(members: Iterable[engine.Member]) -> dict[str, int]:
+def _keys(members: Iterable[engine.Member]) -> dict[str, int]:
     """Return the key of each member that a year calls, by what stands for it there."""
     names = {member.siret for member in members}
     nameless = {name for name in names if WITHOUT_SIRET in name}
@@ -75,12 +77,13 @@ def keys_of(members: Iterable[engine.Member]) -> dict[str, int]:
 
 
 def _facts(
-    members: Sequence[engine.Member], charges: tuple[engine.Charge, ...], words: Words
+    members: Iterable[engine.Member],
+    charges: tuple[engine.Charge, ...],
+    keys: Mapping[str, int],
+    words: Words,
 ) -> Current:
-    active = etat_facts.reads_active(charges)
-    keys = keys_of(members)
     return {
-        keys[member.siret]: etat_facts.facts_of(member, active, words)
+        keys[member.siret]: etat_facts.facts_of(member, charges, words)
         for member in members
         if member.siret in keys
     }

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from conventions import etat_reading
+from conventions.assessment import called_in
 from conventions.basis import Basis
 from conventions.etat_facts import Facts, totals
 from conventions.models import EtatContradictoire, MemberEtat
@@ -208,10 +209,11 @@ def untold(etat: EtatContradictoire) -> list[tuple[MemberEtat, list[str]]]:
 
 
 def newcomers(etat: EtatContradictoire) -> list[Member]:
-    """Return the members that would be called today and are shown nothing. Raises NotAdopted."""
-    basis = etat_reading.read_year(etat.schedule, etat.school_year)
-    known = etat.members.order_by().values_list("debtor", flat=True)
-    return _members(set(etat_reading.keys_of(basis.members).values()) - set(known))
+    """Return the members that would be called today and are shown nothing."""
+    called = called_in(etat.schedule, etat.school_year).order_by().values("debtor")
+    known = etat.members.order_by().values("debtor")
+    rows = Member.objects.filter(pk__in=called).exclude(pk__in=known)
+    return list(rows.order_by("name", "pk"))
 
 
 def is_over(etat: EtatContradictoire, on: date) -> bool:

@@ -233,21 +233,22 @@ def waiting() -> Exists:
 
 def figures(etat: EtatContradictoire) -> dict[str, int]:
     """Return how many members agreed, objected or said nothing, and what is left to answer."""
-    has = objected()
-    members = etat.members.annotate(has=has).aggregate(
-        members=Count("pk"),
-        objected=Count("pk", filter=Q(has=True)),
-        agreed=Count("pk", filter=Q(has=False, agreed_at__isnull=False)),
-        silent=Count("pk", filter=Q(has=False, agreed_at__isnull=True)),
-        told=Count("pk", filter=Q(told_at__isnull=False)),
+    kept = Q(objections__withdrawn_at=None)
+    answered = {
+        name: Count("objections", filter=kept & Q(objections__answer=answer), distinct=True)
+        for name, answer in (
+            ("waiting", ""), ("accepted", Answer.ACCEPTED), ("rejected", Answer.REJECTED),
+        )
+    }  # fmt: skip
+    return etat.members.annotate(has=objected()).aggregate(
+        members=Count("pk", distinct=True),
+        objected=Count("pk", filter=Q(has=True), distinct=True),
+        agreed=Count("pk", filter=Q(has=False, agreed_at__isnull=False), distinct=True),
+        silent=Count("pk", filter=Q(has=False, agreed_at__isnull=True), distinct=True),
+        told=Count("pk", filter=Q(told_at__isnull=False), distinct=True),
+        filed=Count("objections", filter=kept, distinct=True),
+        **answered,
     )
-    filed = Objection.objects.filter(shown__etat=etat, withdrawn_at=None).aggregate(
-        filed=Count("pk"),
-        waiting=Count("pk", filter=OPEN),
-        accepted=Count("pk", filter=Q(answer=Answer.ACCEPTED)),
-        rejected=Count("pk", filter=Q(answer=Answer.REJECTED)),
-    )
-    return members | filed
 
 
 def in_words(objection: Objection) -> str:

@@ -84,6 +84,7 @@ def etat_page(request: HttpRequest, pk: int) -> HttpResponse:
         "agreements": _by_agreement(shown.facts, lines),
         "totals": etat_facts.totals(shown.facts),
         "active": shown.facts["active"],
+        "read": shown.facts["read"],
         "changes": etat_facts.changes(shown.facts, facts),
         "filed": filed,
         "over": over,

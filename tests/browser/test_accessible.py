@@ -7,7 +7,9 @@ import pytest
 from django.urls import reverse
 
 from conventions import life, states
-from conventions.models import Amendment, Convention
+from conventions.etats import open_etat
+from conventions.models import Amendment, Convention, Objection
+from conventions.objections import file_objection
 from entsvc.models import DatedText
 from invoicing.models import Titre
 from invoicing.rendering import render_missing
@@ -38,6 +40,13 @@ def town(db, clock, monkeypatch):
         asked = in_state(in_force(town, f"AVEC-{state}"), state, fewer)
         asked.added, asked.removed = [fewer[-1].uai], [town.schools["La Tour"].uai]
         asked.save()
+    etat = open_etat(
+        schedule=town.convention.schedule,
+        year=2020,
+        until=TODAY + dt.timedelta(days=15),
+        actor="agent",
+    )
+    file_objection(shown=etat.members.get(), kind="autre", words="Une école manque.", actor=OFFICE)
     return town
 
 
@@ -70,6 +79,10 @@ def addresses(town, titre):
     yield own("change", open_one.pk)
     yield own("drop", open_one.pk)
     yield own("ask", Convention.objects.get(reference="LIBRE").pk)
+    objection = Objection.objects.get()
+    yield own("etat", objection.shown_id)
+    yield own("object", objection.shown_id)
+    yield own("withdraw", objection.pk)
     yield own("ask", town.convention.pk)  # it is not in force: the page says when
     yield reverse("espace-titres:titre", args=[titre.pk])
     yield reverse("espace-titres:list", args=[town.member.pk])
