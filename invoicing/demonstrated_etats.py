@@ -1,6 +1,7 @@
 """The états contradictoires of the demonstration: what was shown, objected to, answered and agreed with.
 
-All of it is read from `etats.toml`, at days that are written there; nobody is written to.
+All of it is read from `etats.toml`, at days that are written there, and signed by the demonstration:
+what a member's office does in it later is told apart. Nobody is written to.
 """
 
 import tomllib
@@ -34,7 +35,7 @@ def show_etats(folder: Path, *, actor: str) -> None:
             _object(etat, told, actor)
         for told in item["accord"]:
             shown = _shown(etat, told["membre"])
-            objections.agree(shown=shown, actor=told["par"], at=_noon(told["le"]))
+            objections.agree(shown=shown, actor=actor, at=_noon(told["le"]))
     OutgoingMail.objects.all().delete()
 
 
@@ -49,7 +50,7 @@ def _object(etat: EtatContradictoire, told: dict[str, Any], actor: str) -> None:
         school=School.objects.get(uai=uai),
         claimed=named[uai]["pupils"] - told["nombre_en_moins"],
         words=told["motif"],
-        actor=told["par"],
+        actor=actor,
         at=_noon(told["le"]),
     )
     objections.respond(

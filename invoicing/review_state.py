@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Count, Q, QuerySet, Value
+from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from conventions.assessment import enrolled_in
 from conventions.models import (
@@ -14,6 +15,7 @@ from conventions.models import (
     Enrolment,
     EtatContradictoire,
     MemberEtat,
+    Objection,
     Subscription,
 )
 from entsvc import history
@@ -21,6 +23,7 @@ from entsvc.french import plural
 from invoicing.models import (
     Acceptance,
     Adjustment,
+    Campaign,
     DecidedDeduction,
     Exclusion,
     Run,
@@ -73,29 +76,34 @@ def state_of(run: Run) -> State:
         since=Count("pk", filter=later),
     )
     return State(
-        latest=run.campaign.runs.order_by("-number").values_list("number", flat=True)[0],
         issued=titres["own"],
         elsewhere=titres["campaign"] - titres["own"],
         since=titres["since"],
         changes=tuple(_changes(run)),
-        **_contested(run),
+        **_standing(run.campaign),
     )
 
 
-def _contested(run: Run) -> dict[str, int | None]:
-    campaign = run.campaign
-    etats = EtatContradictoire.objects.filter(
-        schedule=campaign.schedule_id, school_year=campaign.school_year
+def _standing(campaign: Campaign) -> dict[str, int | None]:
+    """Return the last run of a campaign, and what is objected to the year it calls, in one query."""
+    of_year = {"schedule": OuterRef("schedule"), "school_year": OuterRef("school_year")}
+    etats = EtatContradictoire.objects.filter(**of_year).order_by().values("pk")
+    filed = Objection.objects.filter(
+        **{f"shown__etat__{name}": value for name, value in of_year.items()}, withdrawn_at=None
     )
-    filed = Q(members__objections__filed_at__isnull=False, members__objections__withdrawn_at=None)
-    key = "members__objections"
-    found = etats.annotate(
-        waiting=Count(key, filter=filed & Q(members__objections__answer="")),
-        answered=Count(key, filter=filed & ~Q(members__objections__answer="")),
+    known = Campaign.objects.filter(pk=campaign.pk).values(
+        latest=Max("runs__number"),
+        etat=Subquery(etats[:1]),
+        waiting=_many(filed.filter(answer="")),
+        answered=_many(filed.exclude(answer="")),
     )
-    found = found.values_list("pk", "waiting", "answered").first()
-    etat, waiting, answered = (None, 0, 0) if campaign.apart or found is None else found
-    return {"etat": etat, "waiting": waiting, "answered": answered}
+    nothing = {"etat": None, "waiting": 0, "answered": 0} if campaign.apart else {}
+    return known.get() | nothing
+
+
+def _many(rows: QuerySet) -> Coalesce:
+    same = rows.order_by().annotate(same=Value(1)).values("same")
+    return Coalesce(Subquery(same.annotate(number=Count("pk")).values("number")), 0)
 
 
 def _changes(run: Run) -> Iterable[str]:

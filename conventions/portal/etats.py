@@ -22,6 +22,7 @@ from conventions.portal import own
 from conventions.portal.forms import ObjectionForm
 from entsvc.downloads import as_attachment
 from entsvc.french import long_date
+from entsvc.once import asked_once
 from members.models import Member
 from members.portal.access import portal_page
 from members.portal.expectations import Expectation
@@ -44,7 +45,7 @@ class Standing:
 def panel(request: HttpRequest, member: Member) -> str:
     """Draw the états of a member, the latest first; nothing where there is none."""
     today = timezone.localdate()
-    rows = [(row, _state(row, today)) for row in _rows(member)[:SHOWN]]
+    rows = [(row, _state(row, today)) for row in _rows(request, member)[:SHOWN]]
     if not rows:
         return ""
     return render_to_string("espace/conventions/etats.html", {"rows": rows, "member": member})
@@ -53,7 +54,7 @@ def panel(request: HttpRequest, member: Member) -> str:
 def expected(request: HttpRequest, member: Member) -> Iterable[Expectation]:
     """Tell the états that a member has neither agreed with nor objected to, until their last day."""
     today = timezone.localdate()
-    for row in _rows(member):
+    for row in _rows(request, member):
         if etats.is_over(row.etat, today) or row.agreed_at or row.filed:
             continue
         until = row.etat.objections_until
@@ -156,8 +157,10 @@ def etat_pdf(request: HttpRequest, pk: int) -> HttpResponse:
     return as_attachment(draw_etat(shown), name)
 
 
-def _rows(member: Member) -> Any:
-    return objections.with_standing(own.etats_of(Member.objects.filter(pk=member.pk)).defer("facts"))
+def _rows(request: HttpRequest, member: Member) -> list[Any]:
+    """Return the états of a member and how it answered, read once for a page."""
+    found = own.etats_of([member.pk]).defer("facts")
+    return asked_once(request, ("etats", member.pk), lambda: list(objections.with_standing(found)))
 
 
 def _objections(shown: MemberEtat) -> Iterable[Objection]:

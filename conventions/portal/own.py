@@ -67,13 +67,12 @@ def home_of(request: HttpRequest, convention: Convention) -> int:
     return convention.party_id if may_act(request, convention) else convention.debtor_id
 
 
-def etats_of(members: QuerySet[Member]) -> QuerySet[MemberEtat]:
+def etats_of(members: Collection[int]) -> QuerySet[MemberEtat]:
     """Return what members, and those they took over, are shown before their bill, the latest first.
 
     Who took over a member pays for it: it reads and objects in its place.
     """
-    mine = list(members.order_by("pk").values_list("pk", flat=True))
-    stands = [*mine, *successions.taken_over_by(mine, timezone.localdate())]
+    stands = [*members, *successions.taken_over_by(members, timezone.localdate())]
     return (
         MemberEtat.objects.filter(debtor__in=stands)
         .select_related("debtor", "etat__schedule__issuer")
@@ -83,12 +82,12 @@ def etats_of(members: QuerySet[Member]) -> QuerySet[MemberEtat]:
 
 def etat_or_404(request: HttpRequest, pk: int) -> MemberEtat:
     """Return what a member of the account is shown."""
-    return get_object_or_404(etats_of(request.members), pk=pk)
+    return get_object_or_404(etats_of(_members(request)), pk=pk)
 
 
 def objection_or_404(request: HttpRequest, pk: int) -> Objection:
     """Return an objection of a member of the account."""
-    shown = etats_of(request.members).order_by().values("pk")
+    shown = etats_of(_members(request)).order_by().values("pk")
     rows = Objection.objects.select_related("school", "shown__debtor", "shown__etat")
     return get_object_or_404(rows, pk=pk, shown__in=shown)
 
@@ -100,6 +99,10 @@ def etat_issuers_of(members: Collection[int]) -> Iterator[tuple[int, int]]:
         rows = MemberEtat.objects.filter(debtor__in=batch).order_by()
         for debtor, issuer in rows.values_list("debtor", "etat__schedule__issuer").distinct():
             yield stands[debtor], issuer
+
+
+def _members(request: HttpRequest) -> list[int]:
+    return list(request.members.order_by("pk").values_list("pk", flat=True))
 
 
 def _keys(request: HttpRequest) -> QuerySet:

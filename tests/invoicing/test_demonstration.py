@@ -13,7 +13,7 @@ from django.db import connection
 from pypdf import PdfReader
 
 from conventions import on_file, states
-from conventions.models import Convention
+from conventions.models import Convention, MemberEtat, Objection
 from conventions.papers.defaults import AUTHOR as TEXTS_AUTHOR
 from entsvc import documents, journal
 from entsvc.models import JournalEntry, OutgoingMail
@@ -153,6 +153,9 @@ def check_lives():
     closed = ClosedExercice.objects.order_by("issuer__code").values_list("issuer__code", "exercice")
     assert list(closed) == [("OCC", 2021), ("SOMME", 2021)]
     assert MandatRequest.objects.count() == 1
+    answered, agreed = Objection.objects.get(), MemberEtat.objects.get(agreed_at__isnull=False)
+    assert (answered.answer, answered.shown.debtor.name) == ("rejetee", "Commune de Muret")
+    assert agreed.debtor.name == "Commune de Fonsorbes"
     assert {entry.actor for entry in JournalEntry.objects.all()} <= {ACTOR, TEXTS_AUTHOR}
 
 
