@@ -252,13 +252,19 @@ def _write_files(run: Run, folder: Path) -> int:
     place.mkdir(parents=True, exist_ok=True)
     titres = Titre.objects.filter(campaign=run.campaign)
     links = TitreDocument.objects.filter(titre__in=titres.order_by().values("pk"))
-    named = [(link.titre.reference, link) for link in links.select_related("titre", "document")]
+    named = [(name_in(link), link) for link in links.select_related("titre", "document")]
     lists = BordereauDocument.objects.filter(bordereau__in=titres.order_by().values("bordereau"))
     named += [(_name(link.bordereau), link) for link in lists.select_related("bordereau", "document")]
     for name, link in named:
         (place / f"{name}.pdf").write_bytes(documents.read(link.document))
     write_yearly_call(run, place / "appel-annuel.xlsx")
     return len(named) + 1
+
+
+def name_in(link: TitreDocument) -> str:
+    """Return the name of the file of a document of a titre, without its suffix."""
+    role = "" if link.role == TitreDocument.Role.PDF else f"-{link.role}"
+    return f"{link.titre.reference}{role}"
 
 
 def _name(bordereau: Bordereau) -> str:

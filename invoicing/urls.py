@@ -12,6 +12,7 @@ from invoicing import (
     review_pages,
     work_pages,
 )
+from invoicing.facturx import pages as facturx_pages
 
 app_name = "collection"
 
@@ -70,5 +71,10 @@ urlpatterns = [
         "bordereaux/<uuid:pk>/documents/reprendre/",
         admin.site.admin_view(drawing_pages.try_again),
         name="documents-retry",
+    ),
+    path(
+        "bordereaux/<uuid:pk>/factures-electroniques.zip",
+        admin.site.admin_view(facturx_pages.bordereau_file),
+        name="facturx-zip",
     ),
 ]

@@ -18,6 +18,7 @@ from entsvc.once import shown_once
 from entsvc.staff import LINK, ConfirmedAction, ReadOnlyInline
 from invoicing import drawing, drawing_pages, long_work
 from invoicing.accountant_numbers import draw_numbered, to_draw
+from invoicing.admin.facturx import BordereauFacturx
 from invoicing.admin.titre_lists import named
 from invoicing.bordereau_pdf import document_of
 from invoicing.bordereaux import State, StepRefused, send, sign, signature_warnings, state_of
@@ -70,7 +71,7 @@ class BordereauEventInline(ReadOnlyInline):
 
 
 @admin.register(Bordereau)
-class BordereauAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
+class BordereauAdmin(BordereauFacturx, ConfirmedAction, ScopedReadOnlyAdmin):
     list_display = [
         "__str__", "issued_on", "count", "total_euros", "state", "signatory", "issued_by",
     ]  # fmt: skip
@@ -83,7 +84,7 @@ class BordereauAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
     ]  # fmt: skip
     readonly_fields = flatten(fields)
     inlines = [BordereauEventInline, BordereauTitreInline]
-    actions_detail = ["download_pdf", "record_signature", "record_sending", "draw_missing"]
+    actions_detail = ["download_pdf", "record_signature", "record_sending", "draw_missing", "facturx"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).prefetch_related("events")

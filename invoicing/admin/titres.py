@@ -29,6 +29,7 @@ from invoicing.accountant_numbers import (
 )
 from invoicing.admin.correction_words import rejected, rejection_of
 from invoicing.admin.corrections import CorrectionActions, CorrectionInline, MandatInline
+from invoicing.admin.facturx import PAGE_OF_ROLE, TitreFacturx
 from invoicing.admin.titre_lists import ChosenTitres, StatusFilter
 from invoicing.answers import AnswerRefused, record_event
 from invoicing.corrections import due
@@ -72,11 +73,11 @@ class TitreDocumentInline(ReadOnlyInline):
 
     @display(description="nature")
     def kept_as(self, kept):
-        """Lead to the PDF as issued; that at the accountant's number has its own action."""
+        """Lead to the document; that at the accountant's number has its own action."""
         label = kept.get_role_display()
-        if kept.role != TitreDocument.Role.PDF:
+        if kept.role not in PAGE_OF_ROLE:
             return label
-        url = reverse("admin:invoicing_titre_download_pdf", args=[kept.titre_id])
+        url = reverse(f"admin:invoicing_titre_{PAGE_OF_ROLE[kept.role]}", args=[kept.titre_id])
         return format_html(LINK, url, label)
 
     @display(description="taille")
@@ -107,7 +108,7 @@ class PaymentInline(ReadOnlyInline):
 
 
 @admin.register(Titre)
-class TitreAdmin(ChosenTitres, CorrectionActions, ConfirmedAction, ScopedAdmin):
+class TitreAdmin(ChosenTitres, CorrectionActions, TitreFacturx, ConfirmedAction, ScopedAdmin):
     form = TitreForm
     list_display = [
         "shown_reference", "shown_debtor", "total_euros", "due_left_euros", "status", "day",
@@ -122,7 +123,7 @@ class TitreAdmin(ChosenTitres, CorrectionActions, ConfirmedAction, ScopedAdmin):
     ]  # fmt: skip
     actions = ["take_in_charge", "reject", "annul_chosen"]
     actions_list = ["export_journal"]
-    actions_detail = ["download_pdf", FOLLOW_UP, CorrectionActions.MENU]
+    actions_detail = ["download_pdf", "facturx", FOLLOW_UP, CorrectionActions.MENU]
     change_form_before_template = "admin/invoicing/titre_rejected.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:

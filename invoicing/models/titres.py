@@ -268,6 +268,7 @@ class TitreDocument(models.Model):
     class Role(models.TextChoices):
         PDF = "pdf", "Document en PDF"
         NUMBERED = "numerote", "Titre au numéro du comptable"
+        FACTURX = "facturx", "Facture électronique (Factur-X)"
 
     titre = models.ForeignKey(Titre, models.RESTRICT, verbose_name="titre", related_name="documents")
     role = models.CharField("nature", max_length=10, choices=Role)
