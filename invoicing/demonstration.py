@@ -28,6 +28,8 @@ from invoicing.demonstrated_etats import show_etats
 from invoicing.demonstrated_life import live_on
 from invoicing.demonstrated_services import serve
 from invoicing.exports.yearly_call import write_yearly_call
+from invoicing.facturx.production import produce
+from invoicing.facturx.profiles import Profile
 from invoicing.importers.expenses import IMPORTER as EXPENSES
 from invoicing.importers.expenses import name_of
 from invoicing.importers.payments import IMPORTER as PAYMENTS
@@ -148,6 +150,7 @@ def build(folder: Path) -> list[dict[str, Any]]:
     runs = [_issue(call) for call in CALLS]
     serve(DATA, actor=ACTOR)
     live_on(DATA, actor=ACTOR, bring=lambda name, file, given: _bring(LATER[name], DATA / file, given))
+    write_invoices()
     foretell(actor=ACTOR)
     return [_row(run, _write_files(run, folder)) for run in runs]
 
@@ -259,6 +262,13 @@ def _write_files(run: Run, folder: Path) -> int:
         (place / f"{name}.pdf").write_bytes(documents.read(link.document))
     write_yearly_call(run, place / "appel-annuel.xlsx")
     return len(named) + 1
+
+
+def write_invoices() -> None:
+    """Produce the electronic invoice of every titre and correction."""
+    made = produce(titres=Titre.objects.all(), profile=Profile.REFORM, actor=ACTOR)
+    for refused in made.refused:
+        raise DemoRefused(f"{refused.reference} : {' '.join(refused.messages)}")
 
 
 def name_in(link: TitreDocument) -> str:

@@ -5,9 +5,10 @@ from datetime import date
 from typing import Any
 
 FLAVOR, LEVEL = "factur-x", "en16931"
-# The library stamps its files with the hour of the clock. Same length, so that no offset moves.
-PDF_STAMP = re.compile(rb"D:\d{14}\+00'00'")
-XMP_STAMP = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
+# The library stamps its files with the hour of the clock, D:20250303120000+00'00', its signs in octal.
+# What takes the place of the digits is as long, so that no offset of the file moves.
+PDF_STAMP = re.compile(rb"(?<=D:)\d{14}(?=\+00'00')|(?<=D\\072)\d{14}(?=\\05300)")
+XMP_STAMP = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?=\+00:00)")
 
 
 class XmlRefused(Exception):
@@ -59,8 +60,8 @@ def embed(pdf: bytes, xml: bytes, *, author: str, title: str, subject: str, on: 
         afrelationship="data",
         xmp_compression=False,
     )
-    content = PDF_STAMP.sub(f"D:{on:%Y%m%d}000000+00'00'".encode(), content)
-    return XMP_STAMP.sub(f"{on:%Y-%m-%d}T00:00:00+00:00".encode(), content)
+    content = PDF_STAMP.sub(f"{on:%Y%m%d}000000".encode(), content)
+    return XMP_STAMP.sub(f"{on:%Y-%m-%d}T00:00:00".encode(), content)
 
 
 def extract(pdf: bytes) -> bytes:

@@ -33,6 +33,9 @@ from invoicing.demonstration import (
     is_worked_on,
     start_afresh,
 )
+from invoicing.facturx.invoice_xml import extract
+from invoicing.facturx.profiles import Profile
+from invoicing.facturx.validation import check
 from invoicing.models import (
     Bordereau,
     ClosedExercice,
@@ -40,6 +43,7 @@ from invoicing.models import (
     PendingReceipt,
     Reminder,
     Titre,
+    TitreDocument,
 )
 from invoicing.payments import standing
 from invoicing.regimes import load_regimes
@@ -67,7 +71,7 @@ def plain(text):
 
 
 def text_of(titre):
-    content = documents.read(titre.documents.get().document)
+    content = documents.read(titre.documents.get(role="pdf").document)
     return [plain(page.extract_text()) for page in PdfReader(io.BytesIO(content)).pages]
 
 
@@ -95,7 +99,8 @@ def test_the_demonstration_issues_every_regime_and_its_documents(tmp_path):
     files = [path for path in (tmp_path / "titres").rglob("*") if path.suffix in (".pdf", ".xlsx")]
     titres, corrections, bordereaux, workbooks = 36 + 1, 2, 6 + 2, 5
     assert sum(row["documents"] for row in table.values()) == len(files)
-    assert len(files) == titres + corrections + bordereaux + workbooks
+    invoices = titres + corrections
+    assert len(files) == titres + corrections + invoices + bordereaux + workbooks
     for username in ACCOUNTS:
         assert authenticate(username=username, password=PASSWORD).is_staff
     assert set(ACCOUNTS) - {"admin"} == set(ROLES)
@@ -104,6 +109,7 @@ def test_the_demonstration_issues_every_regime_and_its_documents(tmp_path):
     assert verdict.green, verdict.deviations
     check_signed_here()
     check_lives()
+    check_invoices(invoices)
     assert min(check_every_page(username) for username in ("gestionnaire", "finances")) > 150
     check_saubens(text_of(Titre.objects.get(siret="21310533100010")))
     departement = text_of(Titre.objects.get(siret="22800001400016"))
@@ -157,6 +163,17 @@ def check_lives():
     assert (answered.answer, answered.shown.debtor.name) == ("rejetee", "Commune de Muret")
     assert agreed.debtor.name == "Commune de Fonsorbes"
     assert {entry.actor for entry in JournalEntry.objects.all()} <= {ACTOR, TEXTS_AUTHOR}
+
+
+def check_invoices(count):
+    """Every titre and correction has an electronic invoice that passes the schema and all the rules."""
+    links = TitreDocument.objects.filter(role="facturx").select_related("document", "titre")
+    kept = list(links.order_by("pk"))
+    verdicts = check([extract(documents.read(link.document)) for link in kept], Profile.REFORM)
+    told = {link.titre.reference: v.refused for link, v in zip(kept, verdicts, strict=True)}
+    assert len(kept) == count
+    assert {reference: refused for reference, refused in told.items() if refused} == {}
+    assert all(verdict.is_checked for verdict in verdicts)
 
 
 def check_saubens(pages):

@@ -22,12 +22,13 @@ ABOUT = {
     "subject": "Participation à l'ENT-École",
     "on": dt.date(2025, 3, 3),
 }
+FX = "{urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#}"
 METADATA = {
     "pdfaid:part": "3",
-    "fx:DocumentType": "INVOICE",
-    "fx:DocumentFileName": "factur-x.xml",
-    "fx:Version": "1.0",
-    "fx:ConformanceLevel": "EN 16931",
+    f"{FX}DocumentType": "INVOICE",
+    f"{FX}DocumentFileName": "factur-x.xml",
+    f"{FX}Version": "1.0",
+    f"{FX}ConformanceLevel": "EN 16931",
 }
 
 
