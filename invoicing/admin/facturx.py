@@ -29,8 +29,8 @@ PRODUCES = "invoicing.issue_titre"
 SECONDS = 15  # of a request spent producing: what is left is for the next one
 PAGE_OF_ROLE = {TitreDocument.Role.PDF: "download_pdf", TitreDocument.Role.FACTURX: "facturx"}
 WHAT = (
-    "Le PDF conservé, avec les mêmes montants écrits pour les logiciels (Factur-X, norme EN 16931). "
-    "Elle n'est produite qu'une fois."
+    "Une facture électronique est le PDF conservé de sa pièce, avec ses montants écrits aussi pour les "
+    "logiciels (Factur-X, norme EN\u00a016931). Elle n'est produite qu'une fois."
 )
 UNCHECKED = (
     "Le moteur de règles n'est pas installé : seul le schéma XSD sera contrôlé, la facture restera "

@@ -4,6 +4,8 @@ import re
 from datetime import date
 from typing import Any
 
+from lxml import etree
+
 FLAVOR, LEVEL = "factur-x", "en16931"
 # The library stamps its files with the hour of the clock, D:20250303120000+00'00', its signs in octal.
 # What takes the place of the digits is as long, so that no offset of the file moves.
@@ -27,6 +29,12 @@ def xml_of(facts: dict[str, Any]) -> bytes:
         return generate_xml(facts, flavor=FLAVOR, level=LEVEL, check_xsd=True, check_schematron=None)
     except Exception as error:  # the library raises a bare Exception for what its schema refuses
         raise XmlRefused(str(error)) from error
+
+
+def process_of(xml: bytes) -> str:
+    """Return the business process that an invoice was written in (BT-23); nothing when it has none."""
+    found = etree.fromstring(xml).find(".//{*}BusinessProcessSpecifiedDocumentContextParameter/{*}ID")
+    return "" if found is None else found.text or ""
 
 
 def schema_refusal(xml: bytes) -> str:

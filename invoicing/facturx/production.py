@@ -17,7 +17,7 @@ from entsvc import documents, journal
 from entsvc.french import plural
 from invoicing.facturx.amounts import Line
 from invoicing.facturx.facts import facts_of
-from invoicing.facturx.invoice_xml import XmlRefused, embed, extract, xml_of
+from invoicing.facturx.invoice_xml import XmlRefused, embed, extract, process_of, xml_of
 from invoicing.facturx.profiles import Profile
 from invoicing.facturx.refusals import refusals
 from invoicing.facturx.validation import Verdict, check
@@ -101,13 +101,8 @@ def verdict_of(kept: TitreDocument) -> tuple[Profile, Verdict]:
     Raises CorruptDocument when they are no longer those that were stored.
     """
     xml = extract(documents.read(kept.document))
-    profile = profile_in(xml)
+    profile = Profile(process_of(xml))
     return profile, check([xml], profile)[0]
-
-
-def profile_in(xml: bytes) -> Profile:
-    """Return the frame that an invoice was written in."""
-    return Profile.CHORUS if f"<ram:ID>{Profile.CHORUS}</ram:ID>".encode() in xml else Profile.REFORM
 
 
 def _loaded(keys: Sequence[UUID]) -> list[Titre]:

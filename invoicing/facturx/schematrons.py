@@ -2,7 +2,7 @@
 
 Their processor (saxonche) is a native machine that has crashed servers: it never runs in the process
 that serves pages or draws documents. Nothing here knows Django nor the database. Writes JSON:
-{file: {set of rules: {"fired": rules that really ran, "failures": [{rule, flag, message, where}]}}}.
+{file: {set of rules: {"fired": checks that really ran, "failures": [{rule, flag, message, where}]}}}.
 Ends with 0 when every file passes, 1 when a rule refuses one, 3 when the processor is not installed.
 """
 

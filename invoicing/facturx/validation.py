@@ -44,7 +44,7 @@ class Ruling:
             return f"Règles {self.rules} : {self.why_not}."
         if self.failures:
             return f"Règles {self.rules} : {plural(len(self.failures), 'écart')}."
-        passed = plural(self.fired, "règle exécutée", "règles exécutées")
+        passed = plural(self.fired, "contrôle exécuté", "contrôles exécutés")
         return f"Règles {self.rules} : aucun écart, {passed}."
 
 

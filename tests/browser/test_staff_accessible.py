@@ -56,6 +56,8 @@ def addresses(world):
         yield reverse(f"admin:{name}_changelist")
         yield reverse(f"admin:{name}_change", args=[key])
     yield reverse("admin:invoicing_run_issue_titres", args=[run.pk])
+    yield reverse("admin:invoicing_titre_facturx", args=[titre.pk])
+    yield reverse("admin:invoicing_bordereau_facturx", args=[titre.bordereau_id])
     yield reverse("admin:members_member_history", args=[call.debtor_id])
 
 
