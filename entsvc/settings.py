@@ -127,6 +127,9 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+# The folder of the schemas of the PES v2 (docs/canaux.md); without it only our own rules are run.
+PES_XSD_DIR = env("PES_XSD_DIR", default="")
+
 # The largest PDF that someone may send, in megabytes.
 LARGEST_SCAN_MB = env.int("LARGEST_SCAN_MB", default=20)
 

@@ -1,0 +1,510 @@
+"""Every rule that a PES flow must keep, before a byte of it is written.
+
+They come from the public schemas of the PES v2 and from their notes: types and lengths, enumerations,
+totals, what an « avis des sommes à payer » by Chorus Pro asks for. None of them is Hélios's own check.
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from invoicing.pes import facts, values
+from invoicing.pes.facts import Flow
+from invoicing.pes.findings import Finding, Rule
+from invoicing.pes.latin import latin
+from invoicing.pes.places import ADDRESS_LINES, NAME_LINES, WIDTH, name_lines, street_lines
+
+SUBJECT, DESCRIPTION, SETTLEMENT, REMEDIES = 160, 250, 250, 420
+TRIPLETS = {(facts.ORDINARY, facts.REVENUE), (facts.CORRECTIVE, facts.REDUCTION)}
+EDITIONS = {facts.BY_CHORUS_PRO, facts.WITHOUT_TREATMENT}
+TYPES_OF_ATTACHMENT = {facts.SUPPORTING, facts.INVOICE, facts.COMPLEMENT}
+NOTICE_TYPE = b'<TypeFact V="09"/>'
+LARGEST_NAME, LARGEST_FILE_NAME = 100, 100
+
+FLOW = (
+    Rule(
+        "nom-fichier",
+        "Enveloppe/NomFic",
+        lambda flow, _: not values.is_text(flow.file_name, LARGEST_FILE_NAME),
+        f"le nom du fichier a de 1 à {LARGEST_FILE_NAME} caractères : produisez-le de nouveau.",
+    ),
+    Rule(
+        "codique",
+        "EnTetePES/IdPost",
+        lambda flow, _: not values.is_codique(flow.post.code),
+        "le codique a six ou sept chiffres, pas tous nuls : corrigez-le dans « Comptables », codique ; "
+        "les titres déjà émis gardent celui de leur émission.",
+        "accountant",
+    ),
+    Rule(
+        "libelle-poste",
+        "EnTetePES/LibellePoste",
+        lambda flow, _: not latin(flow.post.name),
+        "la dénomination du comptable manque : donnez-la dans « Comptables ».",
+        "accountant",
+    ),
+    Rule(
+        "siret-emetteur",
+        "EnTetePES/IdColl",
+        lambda flow, _: not values.is_siret(flow.body.siret, specimen=flow.specimen),
+        "le SIRET de l'émetteur a quatorze chiffres et une clé juste : corrigez-le dans « Émetteurs ».",
+        "issuer",
+    ),
+    Rule(
+        "code-collectivite",
+        "EnTetePES/CodCol",
+        lambda flow, _: not values.is_body_code(flow.body.code),
+        "le code de la collectivité a trois chiffres : demandez-le au comptable et donnez-le dans "
+        "« Canaux d'envoi ».",
+        "channel",
+    ),
+    Rule(
+        "code-budget",
+        "EnTetePES/CodBud",
+        lambda flow, _: not values.is_budget_code(flow.body.budget),
+        "le code du budget est un chiffre ou une majuscule, puis un chiffre (00, 01, A0) : corrigez-le "
+        "dans « Émetteurs », code du budget.",
+        "issuer",
+    ),
+    Rule(
+        "libelle-collectivite",
+        "EnTetePES/LibelleColBud",
+        lambda flow, _: not latin(flow.body.name),
+        "la dénomination de l'émetteur manque : donnez-la dans « Émetteurs ».",
+        "issuer",
+    ),
+    Rule(
+        "exercice",
+        "BlocBordereau/Exer",
+        lambda flow, _: (
+            not values.is_number(flow.bordereau.exercice, 4) or flow.bordereau.exercice < 1900
+        ),
+        "l'exercice est une année sur quatre chiffres.",
+    ),
+    Rule(
+        "numero-bordereau",
+        "BlocBordereau/IdBord",
+        lambda flow, _: not values.is_number(flow.bordereau.number, 7),
+        "le numéro de bordereau a de un à sept chiffres et n'est pas nul.",
+    ),
+    Rule(
+        "date-bordereau",
+        "BlocBordereau/DteBordEm",
+        lambda flow, _: flow.bordereau.issued_on < values.OLDEST,
+        "la date du bordereau est postérieure à 1900.",
+    ),
+    Rule(
+        "type-bordereau",
+        "BlocBordereau/TypBord",
+        lambda flow, _: flow.bordereau.kind not in (facts.ORDINARY, facts.CORRECTIVE),
+        "un bordereau est ordinaire (01) ou d'annulations et de réductions (02).",
+    ),
+    Rule(
+        "nombre-pieces",
+        "BlocBordereau/NbrPce",
+        lambda flow, _: (
+            flow.bordereau.count != len(flow.pieces) or not values.is_number(len(flow.pieces), 5)
+        ),
+        "le nombre de pièces du bordereau n'est pas celui de ses pièces : vérifiez le registre "
+        "(verify_ledger).",
+    ),
+    Rule(
+        "cumul",
+        "BlocBordereau/MtCumulAnnuel",
+        lambda flow, _: (
+            not values.is_amount(flow.bordereau.cumulated)
+            or flow.bordereau.cumulated < flow.bordereau.total
+        ),
+        "le cumul de l'exercice comprend ce bordereau et tient sur quatorze chiffres.",
+    ),
+    Rule(
+        "total-bordereau",
+        "BlocBordereau/MtBordHt",
+        lambda flow, _: (
+            not values.is_amount(flow.bordereau.total)
+            or flow.bordereau.total != _sum(line.amount for piece in flow.pieces for line in piece.lines)
+        ),
+        "le total du bordereau est positif, sur quatorze chiffres au plus, et la somme de ses lignes : "
+        "vérifiez le registre (verify_ledger).",
+    ),
+    Rule(
+        "numeros-distincts",
+        "BlocPiece/IdPce",
+        lambda flow, _: len({piece.number for piece in flow.pieces}) != len(flow.pieces),
+        "deux pièces du bordereau portent le même numéro.",
+    ),
+)
+# What the « avis des sommes à payer » says, where at least a piece has one.
+NOTICE = (
+    Rule(
+        "signataire",
+        "PES_Facture/Signataire",
+        lambda flow, _: (
+            not all(
+                values.is_text(name, WIDTH)
+                for name in (flow.signatory.first_name, flow.signatory.last_name)
+            )
+        ),
+        f"le nom et le prénom du signataire ont de 1 à {WIDTH} caractères : corrigez-les dans "
+        "« Signataires ».",
+        "signatory",
+    ),
+    Rule(
+        "role-signataire",
+        "PES_Facture/Signataire/Role",
+        lambda flow, _: not latin(flow.signatory.quality),
+        "la qualité du signataire manque : donnez-la dans « Signataires ».",
+        "signatory",
+    ),
+    Rule(
+        "reference-bancaire",
+        "InfoSuppl/RefBdf",
+        lambda flow, _: not values.is_text(flow.body.bank_reference, 35),
+        "l'identifiant créancier (ICS) manque : demandez-le au comptable et donnez-le dans « Canaux "
+        "d'envoi ».",
+        "channel",
+    ),
+    Rule(
+        "payfip",
+        "InfoSuppl/CodeTipi",
+        lambda flow, _: (
+            bool(flow.body.payment_code)
+            and not (values.is_payment_code(flow.body.payment_code) and flow.body.payment_url)
+        ),
+        "le code PayFiP a six chiffres et va avec l'adresse de paiement : donnez-les dans « Canaux "
+        "d'envoi » et « Comptables », paiement en ligne.",
+        "channel",
+    ),
+    Rule(
+        "adresse-emetteur",
+        "Emetteur/Adresse",
+        lambda flow, _: not _is_place(flow.body.place),
+        f"l'adresse de l'émetteur tient sur trois lignes de {WIDTH} caractères, un code postal et une "
+        "ville : corrigez-la dans « Émetteurs ».",
+        "issuer",
+    ),
+    Rule(
+        "adresse-comptable",
+        "Tiers 26/Adresse",
+        lambda flow, _: not _is_place(flow.post.place),
+        f"l'adresse du comptable tient sur trois lignes de {WIDTH} caractères, un code postal et une "
+        "ville : corrigez-la dans « Comptables ».",
+        "accountant",
+    ),
+    Rule(
+        "modalites-reglement",
+        "FactureIndiv/ModalitesReglement",
+        lambda flow, _: not values.is_text(flow.settlement, SETTLEMENT),
+        f"le texte a de 1 à {SETTLEMENT} caractères : donnez ou abrégez « asap-reglement » dans « "
+        "Textes légaux », il n'est jamais coupé pour vous.",
+        "text",
+    ),
+    Rule(
+        "modalites-contestation",
+        "FactureIndiv/ModalitesContestation",
+        lambda flow, _: not values.is_text(flow.remedies, REMEDIES),
+        f"le texte a de 1 à {REMEDIES} caractères : donnez ou abrégez « asap-contestation » dans « "
+        "Textes légaux », il n'est jamais coupé pour vous.",
+        "text",
+    ),
+)
+PIECE = (
+    Rule(
+        "numero-piece",
+        "BlocPiece/IdPce",
+        lambda piece, _: not values.is_number(piece.number, 8),
+        "le numéro de la pièce a de un à huit chiffres et n'est pas nul.",
+    ),
+    Rule(
+        "type-piece",
+        "BlocPiece/TypPce et NatPce",
+        lambda piece, flow: (
+            (piece.kind, piece.nature) not in TRIPLETS or piece.kind != flow.bordereau.kind
+        ),
+        "un titre est 01/01 sur un bordereau 01, une annulation ou une réduction 02/06 sur un bordereau "
+        "02.",
+    ),
+    Rule(
+        "edition",
+        "BlocPiece/Edition",
+        lambda piece, _: piece.edition not in EDITIONS,
+        "l'édition est 02 (avis des sommes à payer par Chorus Pro) ou 04 (sans traitement).",
+    ),
+    Rule(
+        "objet",
+        "BlocPiece/ObjPce",
+        lambda piece, _: not values.is_text(piece.subject[:SUBJECT], SUBJECT),
+        "l'objet manque : donnez-le dans « Barèmes », objet des titres.",
+        "schedule",
+    ),
+    Rule(
+        "numero-facture",
+        "BlocPiece/NumeroFacture",
+        lambda piece, _: (
+            not values.is_invoice_number(piece.invoice_number)
+            if piece.edition == facts.BY_CHORUS_PRO
+            else False
+        ),
+        "la référence du titre a de 1 à 20 lettres sans accent, chiffres, espaces, - / _ ou +.",
+    ),
+    Rule(
+        "engagement",
+        "BlocPiece/NumeroEngagement",
+        lambda piece, _: not values.is_optional_text(piece.engagement, 50),
+        "le numéro d'engagement a 50 caractères au plus, pas tous nuls : corrigez-le dans « Membres ».",
+        "member",
+    ),
+    Rule(
+        "engagement-etat",
+        "BlocPiece/NumeroEngagement",
+        lambda piece, _: piece.debtor.siret == facts.STATE_SIRET and not piece.engagement,
+        "un service de l'État exige un numéro d'engagement : donnez-le dans « Membres ».",
+        "member",
+    ),
+    Rule(
+        "code-service",
+        "BlocPiece/CodeService",
+        lambda piece, _: len(latin(piece.service)) > 100,
+        "le code service a 100 caractères au plus : corrigez-le dans « Membres ».",
+        "member",
+    ),
+    Rule(
+        "piece-facture",
+        "BlocPiece/PJRef",
+        lambda piece, flow: (
+            piece.edition == facts.BY_CHORUS_PRO
+            and [item.kind for item in flow.of_piece(piece)].count(facts.INVOICE) != 1
+        ),
+        "l'édition 02 va avec une pièce jointe 006, l'avis des sommes à payer, et une seule.",
+    ),
+    Rule(
+        "piece-jointe",
+        "BlocPiece/PJRef",
+        lambda piece, flow: not piece.attachments or len(flow.of_piece(piece)) != len(piece.attachments),
+        "son document ou une autre pièce jointe manque : produisez d'abord les PDF du bordereau (« PDF "
+        "manquants »).",
+        "titre",
+    ),
+    Rule(
+        "lignes",
+        "Piece/LigneDePiece",
+        lambda piece, _: not piece.lines,
+        "une pièce a au moins une ligne.",
+    ),
+    Rule(
+        "total-piece",
+        "BlocPiece/LigneDePiece",
+        lambda piece, _: _sum(line.amount for line in piece.lines) != piece.total,
+        "la somme de ses lignes n'est pas son total : vérifiez le registre (verify_ledger).",
+    ),
+    Rule(
+        "rattachement",
+        "BlocLignePiece/RattachPiece",
+        lambda piece, _: piece.kind == facts.CORRECTIVE and piece.origin is None,
+        "une annulation ou une réduction nomme le titre qu'elle corrige.",
+    ),
+    Rule(
+        "rattachement-de-trop",
+        "BlocLignePiece/RattachPiece",
+        lambda piece, _: piece.kind == facts.ORDINARY and piece.origin is not None,
+        "un titre ordinaire n'en corrige aucun autre.",
+    ),
+    Rule(
+        "exercice-origine",
+        "RattachPiece/ExerRat",
+        lambda piece, flow: (
+            piece.origin is not None and piece.origin.exercice != flow.bordereau.exercice
+        ),
+        "un titre d'un exercice clos ne se réduit plus : il se compense par un mandat (« Demandes de "
+        "mandat »).",
+    ),
+    Rule(
+        "numero-origine",
+        "RattachPiece/IdPceOrig",
+        lambda piece, _: piece.origin is not None and not values.is_number(piece.origin.number, 8),
+        "le numéro du titre d'origine a de un à huit chiffres et n'est pas nul.",
+    ),
+    Rule(
+        "siret-debiteur",
+        "InfoTiers/IdTiers",
+        lambda piece, _: not values.is_siret(piece.debtor.siret),
+        "le SIRET du débiteur a quatorze chiffres et une clé juste : corrigez-le dans « Membres » ; un "
+        "titre déjà émis s'annule et s'émet de nouveau.",
+        "member",
+    ),
+    Rule(
+        "categorie-tiers",
+        "InfoTiers/CatTiers et NatJur",
+        lambda piece, _: piece.debtor.kind not in facts.CATEGORIES,
+        "la catégorie du débiteur se lit de son type, commune, EPCI, syndicat ou département : "
+        "donnez-le dans « Membres », type.",
+        "member",
+    ),
+    Rule(
+        "nom-debiteur",
+        "InfoTiers/Nom",
+        lambda piece, _: not _is_name(piece.debtor.name),
+        f"le nom du débiteur tient sur deux lignes de {WIDTH} caractères : abrégez-le dans « Membres » "
+        "; un titre déjà émis s'annule et s'émet de nouveau.",
+        "member",
+    ),
+    Rule(
+        "adresse-debiteur",
+        "Tiers/Adresse/Adr2",
+        lambda piece, _: not _is_street(piece.debtor.place),
+        f"la rue du débiteur tient sur trois lignes de {WIDTH} caractères : abrégez-la dans « Membres "
+        "», adresse ; un titre déjà émis s'annule et s'émet de nouveau.",
+        "member",
+    ),
+    Rule(
+        "code-postal",
+        "Tiers/Adresse/CP",
+        lambda piece, _: not values.is_postal_code(piece.debtor.place.postal_code),
+        "le code postal du débiteur a cinq chiffres : corrigez-le dans « Membres ».",
+        "member",
+    ),
+    Rule(
+        "ville",
+        "Tiers/Adresse/Ville",
+        lambda piece, _: not values.is_text(piece.debtor.place.city, WIDTH),
+        f"la ville du débiteur a de 1 à {WIDTH} caractères : corrigez-la dans « Membres ».",
+        "member",
+    ),
+)
+LINE = (
+    Rule(
+        "code-produit",
+        "InfoLignePiece/CodProdLoc",
+        lambda line, _: not values.is_product(line.product),
+        "le code produit local a de une à quatre lettres ou chiffres, pas tous nuls : demandez-le au "
+        "comptable et donnez-le dans « Barèmes », code produit local.",
+        "schedule",
+    ),
+    Rule(
+        "nature",
+        "InfoLignePiece/Nature",
+        lambda line, _: not values.is_nature(line.nature),
+        "la nature est un compte de 1 à 12 chiffres : corrigez-la dans « Barèmes », compte.",
+        "schedule",
+    ),
+    Rule(
+        "fonction",
+        "InfoLignePiece/Fonction",
+        lambda line, _: not values.is_function(line.function),
+        "la fonction a dix chiffres au plus : corrigez-la dans « Barèmes », fonction.",
+        "schedule",
+    ),
+    Rule(
+        "montant-ligne",
+        "InfoLignePiece/MtHT",
+        lambda line, _: not values.is_amount(line.amount),
+        "une fois les déductions retirées, le montant de cette imputation doit rester positif, en "
+        "centimes, sur quatorze chiffres au plus : le PES n'a pas de ligne nulle ou négative.",
+        "titre",
+    ),
+)
+ATTACHMENT = (
+    Rule(
+        "identifiant-pj",
+        "PES_PJ/IdUnique",
+        lambda item, _: not values.is_identifier(item.id),
+        "l'identifiant d'une pièce jointe a de 1 à 50 lettres et chiffres, sans tiret.",
+    ),
+    Rule(
+        "identifiant-unique",
+        "PES_PJ/IdUnique",
+        lambda item, flow: item.id in flow.sent_before or flow.times[item.id] > 1,
+        "l'identifiant d'une pièce jointe ne sert qu'une fois, d'un envoi à l'autre aussi : produisez "
+        "un nouvel envoi.",
+    ),
+    Rule(
+        "nom-pj",
+        "PES_PJ/NomPJ",
+        lambda item, _: (
+            not values.is_attachment_name(latin(item.name)) or len(latin(item.name)) > LARGEST_NAME
+        ),
+        f"le nom d'une pièce jointe a une extension de 2 à 4 lettres et {LARGEST_NAME} caractères au "
+        "plus.",
+    ),
+    Rule(
+        "type-pj",
+        "PES_PJ/TypePJ",
+        lambda item, _: item.kind not in TYPES_OF_ATTACHMENT,
+        "une pièce jointe est justificative (002), un avis des sommes à payer (006) ou son complément "
+        "(008).",
+    ),
+    Rule(
+        "contenu-pj",
+        "PES_PJ/Contenu",
+        lambda item, _: not item.content or "/" not in item.mime,
+        "le contenu d'une pièce jointe est vide, ou son type MIME manque.",
+    ),
+    Rule(
+        "type-facture",
+        "PES_Facture/TypeFact",
+        lambda item, _: item.kind == facts.INVOICE and NOTICE_TYPE not in item.content,
+        "un avis des sommes à payer par Chorus Pro a le type 09 : produisez le fichier de nouveau.",
+    ),
+    Rule(
+        "description-pj",
+        "PES_PJ/Description",
+        lambda item, _: not values.is_text(item.description, DESCRIPTION),
+        f"la description d'une pièce jointe a de 1 à {DESCRIPTION} caractères.",
+    ),
+    Rule(
+        "pj-citee",
+        "PES_PJ/IdUnique",
+        lambda item, flow: item.id not in flow.cited,
+        "aucune pièce ne cite cette pièce jointe.",
+    ),
+)
+RULES = (*FLOW, *NOTICE, *PIECE, *LINE, *ATTACHMENT)
+
+
+def check(flow: Flow) -> list[Finding]:
+    """Return all that stands against writing a flow, in French; nothing when it may be written."""
+    return list(_found(flow))
+
+
+def _found(flow: Flow) -> Iterator[Finding]:
+    yield from _broken(FLOW, flow, flow, "Bordereau")
+    if any(piece.edition == facts.BY_CHORUS_PRO for piece in flow.pieces):
+        yield from _broken(NOTICE, flow, flow, "Avis des sommes à payer")
+    for piece in flow.pieces:
+        named = f"{piece.invoice_number or piece.number}, {piece.debtor.name}"
+        yield from _broken(PIECE, piece, flow, named, piece.key)
+        for line in facts.netted(piece):
+            what = f"{named}, imputation {line.nature or '?'}"
+            yield from _broken(LINE, line, flow, what, piece.key)
+    for item in flow.attachments:
+        yield from _broken(ATTACHMENT, item, flow, item.name or item.id)
+
+
+def _broken(
+    rules: tuple[Rule, ...], found: Any, flow: Flow, where: str, key: str = ""
+) -> Iterator[Finding]:
+    for rule in rules:
+        if rule.broken(found, flow):
+            yield Finding(rule.code, rule.element, where, rule.message, rule.page, key)
+
+
+def _is_name(name: str) -> bool:
+    lines = name_lines(name)
+    return 1 <= len(lines) <= NAME_LINES and all(values.is_text(line, WIDTH) for line in lines)
+
+
+def _is_street(place: facts.Place) -> bool:
+    lines = street_lines(place)
+    return 1 <= len(lines) <= ADDRESS_LINES and all(values.is_text(line, WIDTH) for line in lines)
+
+
+def _is_place(place: facts.Place) -> bool:
+    return (
+        _is_street(place)
+        and values.is_postal_code(place.postal_code)
+        and values.is_text(place.city, WIDTH)
+    )
+
+
+def _sum(amounts: Iterator[Decimal]) -> Decimal:
+    return sum(amounts, Decimal("0.00"))
