@@ -38,6 +38,7 @@ from invoicing.models import (
     Acceptance,
     Bordereau,
     BordereauDocument,
+    Channel,
     CostStatement,
     OwnShare,
     Run,
@@ -45,6 +46,7 @@ from invoicing.models import (
     Titre,
     TitreDocument,
 )
+from invoicing.pes.sending import produce
 from invoicing.regimes import load_regimes
 from invoicing.rendering import render_missing
 from invoicing.statements import close, give_visa
@@ -248,8 +250,8 @@ def _issue(call: DemoCall) -> Run:
 
 
 def _write_files(run: Run, folder: Path) -> int:
-    """Copy the documents of a campaign and of its bordereaux, and write the yearly call of a
-    calculation; return how many files.
+    """Copy the documents of a campaign and of its bordereaux, write the yearly call of a calculation and
+    the PES files; return how many files.
     """
     place = folder / "titres" / run.campaign.schedule.code / run.campaign.school_year_label
     place.mkdir(parents=True, exist_ok=True)
@@ -261,7 +263,20 @@ def _write_files(run: Run, folder: Path) -> int:
     for name, link in named:
         (place / f"{name}.pdf").write_bytes(documents.read(link.document))
     write_yearly_call(run, place / "appel-annuel.xlsx")
-    return len(named) + 1
+    return len(named) + 1 + _write_pes(run, place)
+
+
+def _write_pes(run: Run, place: Path) -> int:
+    """Make the PES file of each bordereau of a campaign, where its issuer is under Hélios."""
+    channels = Channel.objects.filter(issuer=run.campaign.schedule.issuer, kind=Channel.Kind.HELIOS)
+    if not channels.exists():
+        return 0
+    titres = Titre.objects.filter(campaign=run.campaign).order_by()
+    bordereaux = Bordereau.objects.filter(pk__in=titres.values("bordereau"))
+    for bordereau in bordereaux.select_related("issuer"):
+        sending = produce(bordereau=bordereau, actor=ACTOR, on=bordereau.issued_on)
+        (place / sending.file_name).write_bytes(documents.read(sending.document))
+    return len(bordereaux)
 
 
 def write_invoices() -> None:

@@ -77,6 +77,7 @@ MENU = (
             ("Signataires", "ink_pen", "members.signatory"),
             ("Comptables", "payments", "members.accountant"),
             ("Règles d'appel", "rule", "invoicing.callrules"),
+            ("Canaux d'envoi", "forward_to_inbox", "invoicing.channel"),
             ("Numérotation des séries", "pin", "invoicing.numberingpolicy"),
             ("Textes légaux", "article", "entsvc.datedtext"),
             ("Chiffres légaux", "tag", "entsvc.datedfigure"),

@@ -12,7 +12,7 @@ from conventions.models import Conditions
 from conventions.papers.defaults import load_default_texts
 from entsvc import journal, school_year
 from entsvc.models import DatedFigure, DatedText
-from invoicing.models import CallRules, ExportColumn, ExportLayout, ReminderStep
+from invoicing.models import CallRules, Channel, ExportColumn, ExportLayout, ReminderStep
 from invoicing.roles import add_new_rights, create_groups
 from members.models import Accountant, Act, HeadcountSource, Issuer, Signatory
 from tariffs.models import Adoption, Band, Charge, Schedule, Version
@@ -69,6 +69,8 @@ def _load(data: dict[str, Any], created: Counter) -> None:
     for model, name in ((Accountant, "accountant"), (Signatory, "signatory")):
         if not model.objects.filter(issuer=issuer).exists():
             _create(model, {"issuer": issuer, **data[name]}, {}, created)
+    if "channel" in data:
+        _create(Channel, {"issuer": issuer}, data["channel"], created)
     for item in data.get("schedule", []):
         _load_schedule(issuer, item, created)
     for item in data.get("conditions", []):

@@ -87,6 +87,8 @@ VIEW_ALL = [
     "invoicing.exportlayout",
     "invoicing.exportcolumn",
     "invoicing.announcement",
+    "invoicing.channel",
+    "invoicing.sending",
 ]
 EDITED_BY_GESTIONNAIRE = [
     "members.member",
@@ -137,6 +139,7 @@ EDITED_BY_FINANCES = [
     "invoicing.servedline",
     "invoicing.exportlayout",
     "invoicing.exportcolumn",
+    "invoicing.channel",
 ]
 READER = [f"view:{model}" for model in VIEW_ALL]
 ROLES = {

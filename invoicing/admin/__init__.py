@@ -2,6 +2,7 @@
 
 from invoicing.admin import (
     bordereaux,
+    channels,
     closing,
     corrections,
     costs,
@@ -20,6 +21,7 @@ from invoicing.admin import (
 
 __all__ = [
     "bordereaux",
+    "channels",
     "closing",
     "corrections",
     "costs",

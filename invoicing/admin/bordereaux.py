@@ -18,12 +18,15 @@ from entsvc.once import shown_once
 from entsvc.staff import LINK, ConfirmedAction, ReadOnlyInline
 from invoicing import drawing, drawing_pages, long_work
 from invoicing.accountant_numbers import draw_numbered, to_draw
+from invoicing.admin.channels import SendingInline
 from invoicing.admin.facturx import BordereauFacturx
 from invoicing.admin.titre_lists import named
 from invoicing.bordereau_pdf import document_of
 from invoicing.bordereaux import State, StepRefused, send, sign, signature_warnings, state_of
 from invoicing.follow_up_forms import SendForm, SignForm
 from invoicing.models import Bordereau, BordereauEvent, Titre
+from invoicing.pes import pages as pes_pages
+from invoicing.pes.sending import SendingRefused, prepare, produce
 from invoicing.rendering import without_document
 from invoicing.statuses import ORDER, Status, with_status
 from members.access import ScopedReadOnlyAdmin
@@ -83,8 +86,11 @@ class BordereauAdmin(BordereauFacturx, ConfirmedAction, ScopedReadOnlyAdmin):
         ("count", "total_euros"), ("state", "drawn"),
     ]  # fmt: skip
     readonly_fields = flatten(fields)
-    inlines = [BordereauEventInline, BordereauTitreInline]
-    actions_detail = ["download_pdf", "record_signature", "record_sending", "draw_missing", "facturx"]
+    inlines = [BordereauEventInline, SendingInline, BordereauTitreInline]
+    actions_detail = [
+        "download_pdf", "record_signature", "record_sending", "draw_missing", "produce_pes",
+        "facturx",
+    ]  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).prefetch_related("events")
@@ -221,6 +227,21 @@ class BordereauAdmin(BordereauFacturx, ConfirmedAction, ScopedReadOnlyAdmin):
             produced = plural(numbered, "titre produit", "titres produits")
             messages.success(request, f"{produced} au numéro du comptable.")
         return drawing_pages.follow(request, bordereau)
+
+    @action(description="Produire le PES", permissions=["issue"], icon="upload_file")
+    def produce_pes(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        bordereau = self.visible_or_404(request, object_id)
+        try:
+            if request.method == "POST":
+                sending = produce(bordereau=bordereau, actor=request.user.get_username())
+                messages.success(request, pes_pages.made(sending))
+                return redirect("admin:invoicing_sending_change", sending.pk)
+            prepared = prepare(bordereau)
+        except SendingRefused as error:
+            return self._nothing_to_do(request, bordereau, str(error))
+        return self.confirm(
+            request, "Produire le fichier PES", bordereau, **pes_pages.told(bordereau, prepared)
+        )
 
 
 def _annulled_since(bordereau: Bordereau) -> list[str]:

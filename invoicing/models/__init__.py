@@ -1,6 +1,7 @@
 """From what is decided and computed to what is issued, corrected and paid."""
 
 from invoicing.models.announcements import Announcement
+from invoicing.models.channels import Channel, Sending
 from invoicing.models.costs import Category, CostStatement, Expense, OwnShare, Subsidy
 from invoicing.models.decisions import (
     Acceptance,
@@ -50,6 +51,7 @@ __all__ = [
     "Catalogue",
     "CatalogueItem",
     "Category",
+    "Channel",
     "ClosedExercice",
     "CostStatement",
     "Counter",
@@ -70,6 +72,7 @@ __all__ = [
     "Reminder",
     "ReminderStep",
     "Run",
+    "Sending",
     "Series",
     "ServedLine",
     "Subsidy",

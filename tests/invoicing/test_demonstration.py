@@ -216,7 +216,7 @@ LOCAL_MENTIONS = [
     "Hors du champ de la TVA",
     "Arrêté à la somme de",
     "Président du syndicat mixte",
-    "Codique 000000",
+    "Codique 999999",
     "du lundi au vendredi",
     "IBAN",
     "BIC",

@@ -1,0 +1,96 @@
+"""What the page says before a PES file is made: what it holds, or all that there is to mend first."""
+
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils.html import format_html
+
+from entsvc.french import euros, plural, short_date
+from entsvc.staff import LINK
+from invoicing.models import Bordereau, Sending, Titre
+from invoicing.pes.findings import Finding
+from invoicing.pes.sending import Prepared
+
+SHOWN = 50
+PAGES = {
+    "accountant": ("members_accountant", "Comptables"),
+    "channel": ("invoicing_channel", "Canaux d'envoi"),
+    "issuer": ("members_issuer", "Émetteurs"),
+    "schedule": ("tariffs_schedule", "Barèmes"),
+    "signatory": ("members_signatory", "Signataires"),
+    "text": ("entsvc_datedtext", "Textes légaux"),
+}
+CONTROL = (
+    "Fichier contrôlé par nos règles et, s'il est fourni, par le schéma ; jamais par Hélios lui-même."
+)
+
+
+def told(bordereau: Bordereau, prepared: Prepared) -> dict[str, Any]:
+    """Return the facts, warnings and button of the page; no button while something is to mend."""
+    if prepared.findings:
+        return {"facts": _to_mend(prepared.findings), "warnings": [_count(prepared)]}
+    flow = prepared.flow
+    pieces = plural(len(flow.pieces), "pièce")
+    documents = plural(len(flow.attachments), "pièce jointe", "pièces jointes")
+    listed = [
+        f"{bordereau} du {short_date(bordereau.issued_on)} : {pieces}, {euros(bordereau.total)}, "
+        f"{documents}.",
+        f"Fichier {flow.file_name}, à remettre à votre tiers de télétransmission ou au comptable.",
+        CONTROL,
+        "Schéma : fourni." if settings.PES_XSD_DIR else "Schéma : non fourni (PES_XSD_DIR).",
+    ]
+    return {"facts": listed, "warnings": _warnings(prepared), "button": "Produire le fichier"}
+
+
+def made(sending: Sending) -> str:
+    """Say that a file was made, and by what it was checked."""
+    schema = "et par le schéma fourni" if sending.schema else "; le schéma n'est pas fourni"
+    return f"{sending.file_name} produit, contrôlé par nos règles {schema}."
+
+
+def _warnings(prepared: Prepared) -> list[str]:
+    warnings = []
+    if prepared.flow.specimen:
+        warnings.append("SPÉCIMEN : son comptable ou son signataire est fictif, ne l'envoyez pas.")
+    if prepared.rank > 1:
+        before = plural(
+            prepared.rank - 1, "fichier a déjà été produit", "fichiers ont déjà été produits"
+        )
+        warnings.append(
+            f"{before} pour ce bordereau : n'envoyez celui-ci qu'à la demande du comptable, qui refuse "
+            "deux fois le même bordereau."
+        )
+    return warnings
+
+
+def _count(prepared: Prepared) -> str:
+    points = plural(len(prepared.findings), "point à corriger", "points à corriger")
+    return f"{points} : aucun fichier n'est produit tant qu'il en reste."
+
+
+def _to_mend(findings: list[Finding]) -> list[str]:
+    """Return each finding with a link to the page that mends it."""
+    shown = findings[:SHOWN]
+    titres = Titre.objects.filter(pk__in={finding.key for finding in shown if finding.key})
+    debtors = {str(pk): debtor for pk, debtor in titres.order_by("pk").values_list("pk", "debtor")}
+    lines = [_line(finding, debtors) for finding in shown]
+    if len(findings) > SHOWN:
+        lines.append(f"… et {len(findings) - SHOWN} autres.")
+    return lines
+
+
+def _line(finding: Finding, debtors: dict[str, Any]) -> str:
+    link = _link(finding, debtors)
+    return format_html("{} {}", str(finding), format_html(LINK, *link)) if link else str(finding)
+
+
+def _link(finding: Finding, debtors: dict[str, Any]) -> tuple[str, str] | None:
+    if finding.page in PAGES:
+        page, words = PAGES[finding.page]
+        return reverse(f"admin:{page}_changelist"), words
+    if finding.page == "member" and finding.key in debtors:
+        return reverse("admin:members_member_change", args=[debtors[finding.key]]), "Membre"
+    if finding.page == "titre" and finding.key:
+        return reverse("admin:invoicing_titre_change", args=[finding.key]), "Titre"
+    return None
