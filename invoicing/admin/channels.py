@@ -11,7 +11,11 @@ from unfold.decorators import action, display
 from entsvc import documents
 from entsvc.downloads import attachment
 from entsvc.staff import ConfirmedAction, ReadOnlyInline
+from invoicing.answers import AnswerRefused
 from invoicing.models import Channel, Sending
+from invoicing.pes import pages
+from invoicing.pes.answering import AnswerUnplaced, plan, record
+from invoicing.pes.forms import AcknowledgementForm
 from members.access import ScopedAdmin, ScopedReadOnlyAdmin
 
 LAW = (
@@ -64,10 +68,13 @@ class SendingAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
         "sha256", "attached", ("answer", "answered_at"), "answer_words",
     ]  # fmt: skip
     readonly_fields = ["weight", "sha256", "attached"]
-    actions_detail = ["download"]
+    actions_detail = ["download", "read_answer"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).select_related("document")
+
+    def has_issue_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("invoicing.issue_titre")
 
     @display(description="taille")
     def weight(self, sending):
@@ -91,3 +98,23 @@ class SendingAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
         except documents.CorruptDocument as error:
             messages.error(request, str(error))
             return redirect("admin:invoicing_sending_change", object_id)
+
+    @action(description="Lire l'acquittement", permissions=["issue"], icon="mark_email_read")
+    def read_answer(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        sending = self.visible_or_404(request, object_id)
+        form = AcknowledgementForm(request.POST or None, request.FILES or None)
+        facts = [f"Réponse d'Hélios au fichier {sending.file_name}, {sending.bordereau}."]
+        if request.method == "POST" and form.is_valid():
+            given = form.cleaned_data
+            try:
+                planned = plan(sending, given["file"], taken=given["taken"])
+                if not given["trial"]:
+                    record(planned, on=given["on"], actor=request.user.get_username())
+                    messages.success(request, pages.recorded(planned))
+                    return redirect("admin:invoicing_sending_change", sending.pk)
+                facts = pages.planned(planned)
+            except (AnswerUnplaced, AnswerRefused) as error:
+                form.add_error(None, str(error))
+        return self.confirm(
+            request, "Lire un acquittement", sending, form=form, facts=facts, button="Lire le fichier"
+        )

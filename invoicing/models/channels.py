@@ -80,9 +80,8 @@ class Sending(models.Model):
 
     class Answer(models.TextChoices):
         NONE = "", "Sans réponse"
-        TAKEN = "accepte", "Accepté"
-        PARTLY = "accepte-en-partie", "Accepté en partie"
-        REJECTED = "rejete", "Rejeté"
+        TAKEN = "accepte", "Accepté par Hélios"
+        REJECTED = "rejete", "Rejeté par Hélios"
 
     issuer_path = "bordereau__issuer"
 
@@ -99,7 +98,7 @@ class Sending(models.Model):
     schema = models.BooleanField("contrôlé par le schéma fourni")
     made_by = models.CharField("produit par", max_length=150)
     made_at = models.DateTimeField("produit le", auto_now_add=True)
-    answer = models.CharField("réponse", max_length=17, choices=Answer, default=Answer.NONE, blank=True)
+    answer = models.CharField("réponse", max_length=10, choices=Answer, default=Answer.NONE, blank=True)
     answer_words = models.TextField("réponse en clair", blank=True)
     answered_at = models.DateTimeField("réponse lue le", null=True, blank=True)
 

@@ -6,9 +6,10 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.html import format_html
 
-from entsvc.french import euros, plural, short_date
+from entsvc.french import euros, lower_first, plural, short_date
 from entsvc.staff import LINK
 from invoicing.models import Bordereau, Sending, Titre
+from invoicing.pes.answering import Planned
 from invoicing.pes.findings import Finding
 from invoicing.pes.sending import Prepared
 
@@ -47,6 +48,22 @@ def made(sending: Sending) -> str:
     """Say that a file was made, and by what it was checked."""
     schema = "et par le schéma fourni" if sending.schema else "; le schéma n'est pas fourni"
     return f"{sending.file_name} produit, contrôlé par nos règles {schema}."
+
+
+def planned(plan: Planned) -> list[str]:
+    """Say what an acknowledgement would change; nothing is written yet."""
+    first = f"Essai : rien n'est enregistré. Réponse : {lower_first(plan.answer.label)}."
+    if not plan.changes:
+        return [first, *plan.words.splitlines()[:SHOWN], "Aucun titre ne change d'état."]
+    lines = [f"{c.titre.reference} : {lower_first(c.kind.label)}. {c.comment}" for c in plan.changes]
+    left = len(lines) - SHOWN
+    return [first, *lines[:SHOWN], *([f"… et {left} autres titres."] if left > 0 else [])]
+
+
+def recorded(plan: Planned) -> str:
+    """Say what an acknowledgement changed."""
+    changed = plural(len(plan.changes), "titre mis à jour", "titres mis à jour")
+    return f"{plan.sending.file_name} : {lower_first(plan.answer.label)}, {changed}."
 
 
 def _warnings(prepared: Prepared) -> list[str]:

@@ -42,6 +42,7 @@ from invoicing.models import (
     MandatRequest,
     PendingReceipt,
     Reminder,
+    Sending,
     Titre,
     TitreDocument,
 )
@@ -96,11 +97,13 @@ def test_the_demonstration_issues_every_regime_and_its_documents(tmp_path):
     assert plain(table["Numérique", "2020-2021", 5]["total"]) == "6 500,00 €"
     assert plain(table["Occitanie", "2020-2021", 11]["total"]) == "550,00 €"
     assert plain(table["Occitanie", "2024-2025", 66]["total"]) == "2 970,00 €"
-    files = [path for path in (tmp_path / "titres").rglob("*") if path.suffix in (".pdf", ".xlsx")]
-    titres, corrections, bordereaux, workbooks = 36 + 1, 2, 6 + 2, 5
+    suffixes = (".pdf", ".xlsx", ".xml")
+    files = [path for path in (tmp_path / "titres").rglob("*") if path.suffix in suffixes]
+    titres, corrections, bordereaux, workbooks, flows = 36 + 1, 2, 6 + 2, 5, 3
     assert sum(row["documents"] for row in table.values()) == len(files)
     invoices = titres + corrections
-    assert len(files) == titres + corrections + invoices + bordereaux + workbooks
+    assert len(files) == titres + corrections + invoices + bordereaux + workbooks + flows
+    assert Sending.objects.count() == flows
     for username in ACCOUNTS:
         assert authenticate(username=username, password=PASSWORD).is_staff
     assert set(ACCOUNTS) - {"admin"} == set(ROLES)

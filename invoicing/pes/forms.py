@@ -1,0 +1,51 @@
+"""What an officer gives to read back what Hélios answered."""
+
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from unfold.widgets import (
+    UnfoldAdminFileFieldWidget,
+    UnfoldAdminSingleDateWidget,
+    UnfoldBooleanWidget,
+)
+
+from invoicing.pes.returns import LARGEST, Acknowledgement, Unreadable, read_acknowledgement
+
+
+class AcknowledgementForm(forms.Form):
+    """The file of an acknowledgement, its day, and whether to write what it says."""
+
+    file = forms.FileField(
+        label="Acquittement",
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".xml"}),
+        help_text="Fichier PES_ACQUIT rendu par votre tiers de télétransmission.",
+    )
+    on = forms.DateField(label="Reçu le", widget=UnfoldAdminSingleDateWidget)
+    taken = forms.BooleanField(
+        label="Noter aussi les titres pris en charge",
+        required=False,
+        widget=UnfoldBooleanWidget,
+        help_text="Seulement si le comptable l'a dit : accepté par Hélios n'est pas pris en charge.",
+    )
+    trial = forms.BooleanField(
+        label="Montrer sans enregistrer",
+        required=False,
+        initial=True,
+        widget=UnfoldBooleanWidget,
+        help_text="Décochez et redonnez le fichier pour enregistrer.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["on"].initial = timezone.localdate()
+
+    def clean_file(self) -> Acknowledgement:
+        """Read the file; refuse what is no acknowledgement."""
+        file = self.cleaned_data["file"]
+        if file.size > LARGEST:
+            raise forms.ValidationError("Ce fichier est trop gros pour un acquittement.")
+        try:
+            return read_acknowledgement(file.read())
+        except Unreadable as error:
+            raise forms.ValidationError(str(error)) from error
