@@ -40,7 +40,7 @@ class ChannelAdmin(ScopedAdmin):
 
 class SendingInline(ReadOnlyInline):
     model = Sending
-    fields = ["file_name", "made_at", "made_by", "weight", "sha256", "schema", "answer"]
+    fields = ["file_name", "made_at", "made_by", "weight", "answer"]
     readonly_fields = fields
     linked = "file_name"
 
@@ -51,10 +51,6 @@ class SendingInline(ReadOnlyInline):
     @display(description="taille")
     def weight(self, sending):
         return filesizeformat(sending.document.size)
-
-    @display(description="SHA-256")
-    def sha256(self, sending):
-        return f"{sending.document.sha256[:16]}…"
 
 
 @admin.register(Sending)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from invoicing.pes import values
 from invoicing.pes.facts import Place
 from invoicing.pes.latin import wrapped
 
@@ -41,3 +42,24 @@ def street_of(place: Place) -> Street:
             return Street(itself=first, below=second)
         return Street(above=first, itself=second)
     return Street(itself="".join(lines))
+
+
+def is_name(name: str) -> bool:
+    """Tell whether a name fits its two fields."""
+    lines = name_lines(name)
+    return 1 <= len(lines) <= NAME_LINES and all(values.is_text(line, WIDTH) for line in lines)
+
+
+def is_street(place: Place) -> bool:
+    """Tell whether a street fits its three fields."""
+    lines = street_lines(place)
+    return 1 <= len(lines) <= ADDRESS_LINES and all(values.is_text(line, WIDTH) for line in lines)
+
+
+def is_place(place: Place) -> bool:
+    """Tell whether a whole address fits its fields."""
+    return (
+        is_street(place)
+        and values.is_postal_code(place.postal_code)
+        and values.is_text(place.city, WIDTH)
+    )

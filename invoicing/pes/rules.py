@@ -5,18 +5,16 @@ totals, what an « avis des sommes à payer » by Chorus Pro asks for. None of t
 """
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
 
 from invoicing.pes import facts, values
 from invoicing.pes.facts import Flow
 from invoicing.pes.findings import Finding, Rule
 from invoicing.pes.latin import latin
-from invoicing.pes.places import ADDRESS_LINES, NAME_LINES, WIDTH, name_lines, street_lines
+from invoicing.pes.piece_rules import LINE, PIECE, total_of
+from invoicing.pes.places import WIDTH, is_place
 
-SUBJECT, DESCRIPTION, SETTLEMENT, REMEDIES = 160, 250, 250, 420
-TRIPLETS = {(facts.ORDINARY, facts.REVENUE), (facts.CORRECTIVE, facts.REDUCTION)}
-EDITIONS = {facts.BY_CHORUS_PRO, facts.WITHOUT_TREATMENT}
+DESCRIPTION, SETTLEMENT, REMEDIES = 250, 250, 420
 TYPES_OF_ATTACHMENT = {facts.SUPPORTING, facts.INVOICE, facts.COMPLEMENT}
 NOTICE_TYPE = b'<TypeFact V="09"/>'
 LARGEST_NAME, LARGEST_FILE_NAME = 100, 100
@@ -122,7 +120,7 @@ FLOW = (
         "BlocBordereau/MtBordHt",
         lambda flow, _: (
             not values.is_amount(flow.bordereau.total)
-            or flow.bordereau.total != _sum(line.amount for piece in flow.pieces for line in piece.lines)
+            or flow.bordereau.total != total_of(line for piece in flow.pieces for line in piece.lines)
         ),
         "le total du bordereau est positif, sur quatorze chiffres au plus, et la somme de ses lignes : "
         "vérifiez le registre (verify_ledger).",
@@ -178,7 +176,7 @@ NOTICE = (
     Rule(
         "adresse-emetteur",
         "Emetteur/Adresse",
-        lambda flow, _: not _is_place(flow.body.place),
+        lambda flow, _: not is_place(flow.body.place),
         f"l'adresse de l'émetteur tient sur trois lignes de {WIDTH} caractères, un code postal et une "
         "ville : corrigez-la dans « Émetteurs ».",
         "issuer",
@@ -186,7 +184,7 @@ NOTICE = (
     Rule(
         "adresse-comptable",
         "Tiers 26/Adresse",
-        lambda flow, _: not _is_place(flow.post.place),
+        lambda flow, _: not is_place(flow.post.place),
         f"l'adresse du comptable tient sur trois lignes de {WIDTH} caractères, un code postal et une "
         "ville : corrigez-la dans « Comptables ».",
         "accountant",
@@ -206,201 +204,6 @@ NOTICE = (
         f"le texte a de 1 à {REMEDIES} caractères : donnez ou abrégez « asap-contestation » dans « "
         "Textes légaux », il n'est jamais coupé pour vous.",
         "text",
-    ),
-)
-PIECE = (
-    Rule(
-        "numero-piece",
-        "BlocPiece/IdPce",
-        lambda piece, _: not values.is_number(piece.number, 8),
-        "le numéro de la pièce a de un à huit chiffres et n'est pas nul.",
-    ),
-    Rule(
-        "type-piece",
-        "BlocPiece/TypPce et NatPce",
-        lambda piece, flow: (
-            (piece.kind, piece.nature) not in TRIPLETS or piece.kind != flow.bordereau.kind
-        ),
-        "un titre est 01/01 sur un bordereau 01, une annulation ou une réduction 02/06 sur un bordereau "
-        "02.",
-    ),
-    Rule(
-        "edition",
-        "BlocPiece/Edition",
-        lambda piece, _: piece.edition not in EDITIONS,
-        "l'édition est 02 (avis des sommes à payer par Chorus Pro) ou 04 (sans traitement).",
-    ),
-    Rule(
-        "objet",
-        "BlocPiece/ObjPce",
-        lambda piece, _: not values.is_text(piece.subject[:SUBJECT], SUBJECT),
-        "l'objet manque : donnez-le dans « Barèmes », objet des titres.",
-        "schedule",
-    ),
-    Rule(
-        "numero-facture",
-        "BlocPiece/NumeroFacture",
-        lambda piece, _: (
-            not values.is_invoice_number(piece.invoice_number)
-            if piece.edition == facts.BY_CHORUS_PRO
-            else False
-        ),
-        "la référence du titre a de 1 à 20 lettres sans accent, chiffres, espaces, - / _ ou +.",
-    ),
-    Rule(
-        "engagement",
-        "BlocPiece/NumeroEngagement",
-        lambda piece, _: not values.is_optional_text(piece.engagement, 50),
-        "le numéro d'engagement a 50 caractères au plus, pas tous nuls : corrigez-le dans « Membres ».",
-        "member",
-    ),
-    Rule(
-        "engagement-etat",
-        "BlocPiece/NumeroEngagement",
-        lambda piece, _: piece.debtor.siret == facts.STATE_SIRET and not piece.engagement,
-        "un service de l'État exige un numéro d'engagement : donnez-le dans « Membres ».",
-        "member",
-    ),
-    Rule(
-        "code-service",
-        "BlocPiece/CodeService",
-        lambda piece, _: len(latin(piece.service)) > 100,
-        "le code service a 100 caractères au plus : corrigez-le dans « Membres ».",
-        "member",
-    ),
-    Rule(
-        "piece-facture",
-        "BlocPiece/PJRef",
-        lambda piece, flow: (
-            piece.edition == facts.BY_CHORUS_PRO
-            and [item.kind for item in flow.of_piece(piece)].count(facts.INVOICE) != 1
-        ),
-        "l'édition 02 va avec une pièce jointe 006, l'avis des sommes à payer, et une seule.",
-    ),
-    Rule(
-        "piece-jointe",
-        "BlocPiece/PJRef",
-        lambda piece, flow: not piece.attachments or len(flow.of_piece(piece)) != len(piece.attachments),
-        "son document ou une autre pièce jointe manque : produisez d'abord les PDF du bordereau (« PDF "
-        "manquants »).",
-        "titre",
-    ),
-    Rule(
-        "lignes",
-        "Piece/LigneDePiece",
-        lambda piece, _: not piece.lines,
-        "une pièce a au moins une ligne.",
-    ),
-    Rule(
-        "total-piece",
-        "BlocPiece/LigneDePiece",
-        lambda piece, _: _sum(line.amount for line in piece.lines) != piece.total,
-        "la somme de ses lignes n'est pas son total : vérifiez le registre (verify_ledger).",
-    ),
-    Rule(
-        "rattachement",
-        "BlocLignePiece/RattachPiece",
-        lambda piece, _: piece.kind == facts.CORRECTIVE and piece.origin is None,
-        "une annulation ou une réduction nomme le titre qu'elle corrige.",
-    ),
-    Rule(
-        "rattachement-de-trop",
-        "BlocLignePiece/RattachPiece",
-        lambda piece, _: piece.kind == facts.ORDINARY and piece.origin is not None,
-        "un titre ordinaire n'en corrige aucun autre.",
-    ),
-    Rule(
-        "exercice-origine",
-        "RattachPiece/ExerRat",
-        lambda piece, flow: (
-            piece.origin is not None and piece.origin.exercice != flow.bordereau.exercice
-        ),
-        "un titre d'un exercice clos ne se réduit plus : il se compense par un mandat (« Demandes de "
-        "mandat »).",
-    ),
-    Rule(
-        "numero-origine",
-        "RattachPiece/IdPceOrig",
-        lambda piece, _: piece.origin is not None and not values.is_number(piece.origin.number, 8),
-        "le numéro du titre d'origine a de un à huit chiffres et n'est pas nul.",
-    ),
-    Rule(
-        "siret-debiteur",
-        "InfoTiers/IdTiers",
-        lambda piece, _: not values.is_siret(piece.debtor.siret),
-        "le SIRET du débiteur a quatorze chiffres et une clé juste : corrigez-le dans « Membres » ; un "
-        "titre déjà émis s'annule et s'émet de nouveau.",
-        "member",
-    ),
-    Rule(
-        "categorie-tiers",
-        "InfoTiers/CatTiers et NatJur",
-        lambda piece, _: piece.debtor.kind not in facts.CATEGORIES,
-        "la catégorie du débiteur se lit de son type, commune, EPCI, syndicat ou département : "
-        "donnez-le dans « Membres », type.",
-        "member",
-    ),
-    Rule(
-        "nom-debiteur",
-        "InfoTiers/Nom",
-        lambda piece, _: not _is_name(piece.debtor.name),
-        f"le nom du débiteur tient sur deux lignes de {WIDTH} caractères : abrégez-le dans « Membres » "
-        "; un titre déjà émis s'annule et s'émet de nouveau.",
-        "member",
-    ),
-    Rule(
-        "adresse-debiteur",
-        "Tiers/Adresse/Adr2",
-        lambda piece, _: not _is_street(piece.debtor.place),
-        f"la rue du débiteur tient sur trois lignes de {WIDTH} caractères : abrégez-la dans « Membres "
-        "», adresse ; un titre déjà émis s'annule et s'émet de nouveau.",
-        "member",
-    ),
-    Rule(
-        "code-postal",
-        "Tiers/Adresse/CP",
-        lambda piece, _: not values.is_postal_code(piece.debtor.place.postal_code),
-        "le code postal du débiteur a cinq chiffres : corrigez-le dans « Membres ».",
-        "member",
-    ),
-    Rule(
-        "ville",
-        "Tiers/Adresse/Ville",
-        lambda piece, _: not values.is_text(piece.debtor.place.city, WIDTH),
-        f"la ville du débiteur a de 1 à {WIDTH} caractères : corrigez-la dans « Membres ».",
-        "member",
-    ),
-)
-LINE = (
-    Rule(
-        "code-produit",
-        "InfoLignePiece/CodProdLoc",
-        lambda line, _: not values.is_product(line.product),
-        "le code produit local a de une à quatre lettres ou chiffres, pas tous nuls : demandez-le au "
-        "comptable et donnez-le dans « Barèmes », code produit local.",
-        "schedule",
-    ),
-    Rule(
-        "nature",
-        "InfoLignePiece/Nature",
-        lambda line, _: not values.is_nature(line.nature),
-        "la nature est un compte de 1 à 12 chiffres : corrigez-la dans « Barèmes », compte.",
-        "schedule",
-    ),
-    Rule(
-        "fonction",
-        "InfoLignePiece/Fonction",
-        lambda line, _: not values.is_function(line.function),
-        "la fonction a dix chiffres au plus : corrigez-la dans « Barèmes », fonction.",
-        "schedule",
-    ),
-    Rule(
-        "montant-ligne",
-        "InfoLignePiece/MtHT",
-        lambda line, _: not values.is_amount(line.amount),
-        "une fois les déductions retirées, le montant de cette imputation doit rester positif, en "
-        "centimes, sur quatorze chiffres au plus : le PES n'a pas de ligne nulle ou négative.",
-        "titre",
     ),
 )
 ATTACHMENT = (
@@ -486,25 +289,3 @@ def _broken(
     for rule in rules:
         if rule.broken(found, flow):
             yield Finding(rule.code, rule.element, where, rule.message, rule.page, key)
-
-
-def _is_name(name: str) -> bool:
-    lines = name_lines(name)
-    return 1 <= len(lines) <= NAME_LINES and all(values.is_text(line, WIDTH) for line in lines)
-
-
-def _is_street(place: facts.Place) -> bool:
-    lines = street_lines(place)
-    return 1 <= len(lines) <= ADDRESS_LINES and all(values.is_text(line, WIDTH) for line in lines)
-
-
-def _is_place(place: facts.Place) -> bool:
-    return (
-        _is_street(place)
-        and values.is_postal_code(place.postal_code)
-        and values.is_text(place.city, WIDTH)
-    )
-
-
-def _sum(amounts: Iterator[Decimal]) -> Decimal:
-    return sum(amounts, Decimal("0.00"))

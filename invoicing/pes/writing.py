@@ -7,7 +7,8 @@ from invoicing.pes.elements import begin, child, packed, put_debtor, saying, wri
 from invoicing.pes.facts import Attachment, Flow, Line, Piece, netted
 from invoicing.pes.findings import Finding
 from invoicing.pes.latin import fitted
-from invoicing.pes.rules import DESCRIPTION, SUBJECT, check
+from invoicing.pes.piece_rules import SUBJECT
+from invoicing.pes.rules import DESCRIPTION, check
 
 UNSIGNED = 0
 ELECTRONIC = "01"

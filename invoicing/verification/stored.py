@@ -13,6 +13,7 @@ from invoicing.models import (
     CostStatement,
     MandatRequest,
     Reminder,
+    Sending,
     Titre,
     TitreDocument,
 )
@@ -22,6 +23,7 @@ from invoicing.verification.findings import Deviation, Scope
 SOURCES: tuple[tuple[type[Model], str, str, str], ...] = (
     (TitreDocument, "titre__", "titre__reference", "document"),
     (BordereauDocument, "bordereau__", "bordereau__number", "PDF du bordereau"),
+    (Sending, "bordereau__", "file_name", "fichier produit pour le comptable"),
     (Reminder, "titre__", "titre__reference", "relance"),
     (MandatRequest, "titre__", "titre__reference", "demande de mandat"),
 )

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from decimal import Decimal
+from unittest.mock import Mock
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -14,6 +15,7 @@ from entsvc import documents
 from entsvc.models import DatedText, JournalEntry, StoredDocument
 from invoicing.corrections import correct
 from invoicing.models import Adjustment, Channel, Sending, Titre, TitreDocument
+from invoicing.pes import sending as sending_module
 from invoicing.pes.sending import SendingRefused, prepare, produce
 from invoicing.rendering import render_missing
 from invoicing.roles import create_groups
@@ -84,6 +86,25 @@ def test_the_same_facts_give_the_same_file(bordereau):
     one, two = (prepare(bordereau, on=DAY) for _ in range(2))
     assert one.flow == two.flow
     assert not one.findings
+
+
+def test_a_making_killed_midway_is_taken_up_at_the_same_rank(bordereau, monkeypatch):
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr(sending_module, "_record", Mock(side_effect=KeyboardInterrupt))
+        produce(bordereau=bordereau, actor="essai")
+    assert not Sending.objects.exists()
+    kept = StoredDocument.objects.count()
+    assert produce(bordereau=bordereau, actor="essai").rank == 1
+    assert StoredDocument.objects.count() == kept
+
+
+def test_two_makings_at_once_leave_one_sending(bordereau, monkeypatch):
+    prepared = prepare(bordereau)
+    produce(bordereau=bordereau, actor="essai")
+    monkeypatch.setattr(sending_module, "prepare", lambda *args, **kwargs: prepared)
+    with pytest.raises(SendingRefused, match="un autre envoi vient d'être produit"):
+        produce(bordereau=bordereau, actor="essai")
+    assert Sending.objects.count() == 1
 
 
 def test_a_finding_keeps_nothing_and_says_what_to_mend(bordereau, local):
