@@ -26,6 +26,7 @@ from invoicing.models import (
     QuoteEvent,
     Reminder,
     Run,
+    Sending,
     Titre,
     TitreDocument,
     TitreEvent,
@@ -66,6 +67,7 @@ PROTECTED = [
     QuoteEvent,
     Reminder,
     Run,
+    Sending,
     StoredDocument,
     Titre,
     TitreDocument,
@@ -77,6 +79,7 @@ PROTECTED = [
 FOLLOW_UP = {
     Headcount: ("superseded_at",),
     MandatRequest: ("mandat", "paid_on"),
+    Sending: ("answer", "answer_words", "answered_at"),
     Titre: ("external_reference",),
     Usage: ("superseded_at",),
 }
@@ -100,6 +103,7 @@ FREE_TEXT = {
     QuoteEvent: "comment",
     Reminder: "written_by",
     Run: "computed_by",
+    Sending: "made_by",
     StoredDocument: "content_type",
     Titre: "debtor_name",
     TitreDocument: "role",
@@ -165,6 +169,16 @@ def follow_up(titre, other, document):
         bordereau=titre.bordereau, kind="signe", on=day, signatory="La présidente", recorded_by="essai"
     )
     BordereauDocument.objects.create(bordereau=titre.bordereau, document=document)
+    Sending.objects.create(
+        bordereau=titre.bordereau,
+        rank=3,
+        channel="helios_pes",
+        file_name="essai.xml",
+        document=document,
+        attachments=["PJ1"],
+        schema=True,
+        made_by="essai",
+    )
     Reminder.objects.create(
         titre=titre,
         level=1,

@@ -89,9 +89,10 @@ def test_the_same_facts_give_the_same_file(bordereau):
 
 
 def test_a_making_killed_midway_is_taken_up_at_the_same_rank(bordereau, monkeypatch):
-    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as killed:
         killed.setattr(sending_module, "_record", Mock(side_effect=KeyboardInterrupt))
-        produce(bordereau=bordereau, actor="essai")
+        with pytest.raises(KeyboardInterrupt):
+            produce(bordereau=bordereau, actor="essai")
     assert not Sending.objects.exists()
     kept = StoredDocument.objects.count()
     assert produce(bordereau=bordereau, actor="essai").rank == 1
