@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('entsvc', '0001_first_release'),
-        ('invoicing', '0001_first_release'),
+        ('invoicing', '0003_facturx_role'),
         ('members', '0003_saved_filters'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

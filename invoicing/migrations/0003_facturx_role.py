@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('invoicing', '0001_first_release'),
+        ('invoicing', '0002_contested_calls'),
     ]
 
     operations = [
