@@ -28,7 +28,7 @@ from invoicing.demonstrated_etats import show_etats
 from invoicing.demonstrated_life import live_on
 from invoicing.demonstrated_services import serve
 from invoicing.exports.yearly_call import write_yearly_call
-from invoicing.facturx.production import produce
+from invoicing.facturx import production as invoices
 from invoicing.facturx.profiles import Profile
 from invoicing.importers.expenses import IMPORTER as EXPENSES
 from invoicing.importers.expenses import name_of
@@ -46,7 +46,7 @@ from invoicing.models import (
     Titre,
     TitreDocument,
 )
-from invoicing.pes.sending import produce
+from invoicing.pes import sending as flows
 from invoicing.regimes import load_regimes
 from invoicing.rendering import render_missing
 from invoicing.statements import close, give_visa
@@ -274,14 +274,14 @@ def _write_pes(run: Run, place: Path) -> int:
     titres = Titre.objects.filter(campaign=run.campaign).order_by()
     bordereaux = Bordereau.objects.filter(pk__in=titres.values("bordereau"))
     for bordereau in bordereaux.select_related("issuer"):
-        sending = produce(bordereau=bordereau, actor=ACTOR, on=bordereau.issued_on)
+        sending = flows.produce(bordereau=bordereau, actor=ACTOR, on=bordereau.issued_on)
         (place / sending.file_name).write_bytes(documents.read(sending.document))
     return len(bordereaux)
 
 
 def write_invoices() -> None:
     """Produce the electronic invoice of every titre and correction."""
-    made = produce(titres=Titre.objects.all(), profile=Profile.REFORM, actor=ACTOR)
+    made = invoices.produce(titres=Titre.objects.all(), profile=Profile.REFORM, actor=ACTOR)
     for refused in made.refused:
         raise DemoRefused(f"{refused.reference} : {' '.join(refused.messages)}")
 
