@@ -40,18 +40,7 @@ def titres_of(members: QuerySet[Member]) -> QuerySet[Titre]:
 
     Who took over a member stands for it: it reads the titres of that one too, and nothing else of it.
     """
-    own = list(members.order_by("pk").values_list("pk", flat=True))
-    drawn = TitreDocument.objects.filter(role=TitreDocument.Role.PDF).select_related("document")
-    return (
-        Titre.objects.filter(debtor__in=[*own, *successions.taken_over_by(own, timezone.localdate())])
-        .select_related("issuer", "original")
-        .prefetch_related(
-            "payments",
-            Prefetch("corrections", Titre.objects.defer("payload").order_by("pk")),
-            Prefetch("documents", drawn.order_by("pk"), to_attr="drawn"),
-        )
-        .order_by("-issued_on", "-number", "pk")
-    )
+    return _titres(list(members.order_by("pk").values_list("pk", flat=True)))
 
 
 def issuers_of(members: Collection[int]) -> Iterator[tuple[int, int]]:
@@ -80,8 +69,7 @@ def row(titre: Titre, own: Collection[int], on: date) -> Row:
 def rows_of(member: Member) -> list[Row]:
     """Return the titres of a member as they are shown today."""
     today = timezone.localdate()
-    found = titres_of(Member.objects.filter(pk=member.pk))
-    return [row(titre, {member.pk}, today) for titre in found]
+    return [row(titre, {member.pk}, today) for titre in _titres([member.pk])]
 
 
 def reads_too(member: Member) -> Member | None:
@@ -94,6 +82,20 @@ def home_of(titre: Titre, own: Collection[int]) -> int:
     if titre.debtor_id in own:
         return titre.debtor_id
     return successions.taken_over_by(own, timezone.localdate())[titre.debtor_id]
+
+
+def _titres(own: list[int]) -> QuerySet[Titre]:
+    drawn = TitreDocument.objects.filter(role=TitreDocument.Role.PDF).select_related("document")
+    return (
+        Titre.objects.filter(debtor__in=[*own, *successions.taken_over_by(own, timezone.localdate())])
+        .select_related("issuer", "original")
+        .prefetch_related(
+            "payments",
+            Prefetch("corrections", Titre.objects.defer("payload").order_by("pk")),
+            Prefetch("documents", drawn.order_by("pk"), to_attr="drawn"),
+        )
+        .order_by("-issued_on", "-number", "pk")
+    )
 
 
 def _to_pay(titre: Titre, found: Standing) -> bool:
