@@ -15,6 +15,8 @@ from members.access import ScopedAdmin, ScopedInline
 from members.models import Accountant, Issuer, Signatory, User
 
 TEXTS = {
+    "asap-contestation": "Avis dématérialisé : contestation",
+    "asap-reglement": "Avis dématérialisé : règlement",
     "compte-exercice-clos": "Compte du mandat, exercice clos",
     "delai": "Délai de paiement",
     "force-executoire": "Force exécutoire",

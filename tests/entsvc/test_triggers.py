@@ -1,13 +1,24 @@
 """An issued row can't be changed, whoever asks: the database itself refuses, on both databases."""
 
 import uuid
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, connection, models, transaction
 
-from conventions.models import ConditionsNotice, Paper, PaperText, Transition
+from conventions.models import (
+    ConditionsNotice,
+    EtatContradictoire,
+    Forecast,
+    ForecastAmount,
+    ForecastNotice,
+    MemberEtat,
+    Objection,
+    Paper,
+    PaperText,
+    Transition,
+)
 from entsvc import triggers
 from entsvc.models import ImportRecord, JournalEntry, JournalLink, StoredDocument
 from invoicing.corrections import correct
@@ -56,11 +67,15 @@ PROTECTED = [
     CallLine,
     ClosedExercice,
     ConditionsNotice,
+    EtatContradictoire,
+    ForecastNotice,
     Headcount,
     ImportRecord,
     JournalEntry,
     JournalLink,
     MandatRequest,
+    MemberEtat,
+    Objection,
     Paper,
     PaperText,
     Payment,
@@ -77,6 +92,18 @@ PROTECTED = [
     Usage,
 ]
 FOLLOW_UP = {
+    EtatContradictoire: ("objections_until",),
+    MemberEtat: ("told_at", "told_to", "agreed_at", "agreed_by"),
+    Objection: (
+        "withdrawn_at",
+        "withdrawn_by",
+        "answer",
+        "granted",
+        "granted_school",
+        "answer_words",
+        "answered_at",
+        "answered_by",
+    ),
     Headcount: ("superseded_at",),
     MandatRequest: ("mandat", "paid_on"),
     Sending: ("answer", "answer_words", "answered_at"),
@@ -92,6 +119,9 @@ FREE_TEXT = {
     CallLine: "explanation",
     ClosedExercice: "closed_by",
     ConditionsNotice: "actor",
+    EtatContradictoire: "opened_by",
+    ForecastNotice: "told_by",
+    Objection: "words",
     Headcount: "recorded_by",
     ImportRecord: "file_name",
     JournalEntry: "summary",
@@ -150,6 +180,7 @@ def write_one_of_each():
     document = StoredDocument.objects.order_by("pk").first()
     ImportRecord.objects.create(importer="essai", document=document, actor="essai", report={})
     follow_up(*titres, document)
+    before_the_bill(titres[0])
     if connection.vendor == "postgresql":
         # Foreign keys checked at commit would keep TRUNCATE and DROP TRIGGER from even starting.
         execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -204,6 +235,25 @@ def follow_up(titre, other, document):
         schedule=titre.campaign.schedule, debtor=titre.debtor, subject="essai", valid_until=day
     )
     QuoteEvent.objects.create(quote=quote, kind="accepte", on=day, recorded_by="essai")
+
+
+def before_the_bill(titre):
+    """What a member is shown and told before its titre, a row of each."""
+    day, now = date(2025, 4, 1), datetime(2025, 4, 1, 12, tzinfo=UTC)
+    schedule, debtor = titre.campaign.schedule, titre.debtor
+    etat = EtatContradictoire.objects.create(
+        schedule=schedule, school_year=2024, opened_on=day, objections_until=day, opened_by="essai"
+    )
+    shown = MemberEtat.objects.create(etat=etat, debtor=debtor, facts={}, shown_at=now)
+    Objection.objects.create(shown=shown, kind="autre", words="essai", filed_by="essai", filed_at=now)
+    forecast = Forecast.objects.create(
+        schedule=schedule, school_year=2025, exercice=2026, read_year=2024, written_on=day, query="",
+        payload={}, fingerprint="0" * 64, made_by="essai",
+    )  # fmt: skip
+    amount = ForecastAmount.objects.create(
+        forecast=forecast, member=debtor, siret=titre.siret, name="essai", total=titre.total, payload={}
+    )
+    ForecastNotice.objects.create(amount=amount, addresses=[], told_by="essai")
 
 
 def content(model):
