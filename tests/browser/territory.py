@@ -53,11 +53,11 @@ TEXTS = {
 }
 # Commune, INSEE code, postal code; then its schools: name, level, pupils of last year and of this one.
 COMMUNES = (
-    ("Caussade", "82037", "82300", (("Marie Curie", "EE", 212, 208), ("Les Lilas", "EM", 118, 121))),
-    ("Castelsarrasin", "82033", "82100", (("Ducau", "EE", 243, 251), ("Gambetta", "EP", 187, 180))),
+    ("Caussade", "82037", "82300", (("Les Marronniers", "EE", 212, 208), ("Les Lilas", "EM", 118, 121))),
+    ("Castelsarrasin", "82033", "82100", (("Le Port", "EE", 243, 251), ("Les Halles", "EP", 187, 180))),
     ("Lauzerte", "82094", "82110", (("Le Lac", "EP", 96, 92),)),
-    ("Moissac", "82112", "82200", (("Pierre Perret", "EE", 204, 214), ("Sarlac", "EM", 101, 97))),
-    ("Montech", "82125", "82700", (("Jean Moulin", "EE", 231, 238),)),
+    ("Moissac", "82112", "82200", (("Les Tilleuls", "EE", 204, 214), ("Le Cloître", "EM", 101, 97))),
+    ("Montech", "82125", "82700", (("Le Ruisseau", "EE", 231, 238),)),
     ("Nègrepelisse", "82134", "82800", (("Les Hirondelles", "EP", 164, 171),)),
 )
 

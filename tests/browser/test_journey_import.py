@@ -21,7 +21,7 @@ def territory(db, clock):
 
 def test_a_file_with_wrong_lines_is_mended_and_imported(visitor, territory):
     staff = as_staff(visitor(), "gestionnaire", territory.issuer)
-    right, wrong = uai_of("Ducau"), uai_of("Ducau")[:-1] + "I"  # a letter that no UAI ends with
+    right, wrong = uai_of("Le Port"), uai_of("Le Port")[:-1] + "I"  # a letter that no UAI ends with
     text = counts_file(NOW).replace(right, wrong).replace(";92;", ";9Z;").replace(";238;", ";-238;")
 
     # The file is tried: six lines would be taken, three are refused, each for its reason.
