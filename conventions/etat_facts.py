@@ -48,14 +48,14 @@ def facts_of(member: engine.Member, charges: tuple[engine.Charge, ...], words: W
     active = reads_active(charges)
     return {
         "active": active,
-        "read": any(charge.metric == PUPILS or charge.model == engine.BANDED for charge in charges),
+        "read": any(engine.reads(charge, PUPILS) for charge in charges),
         "agreements": [_agreement(item, active, words) for item in member.agreements],
     }
 
 
 def reads_active(charges: tuple[engine.Charge, ...]) -> bool:
     """Tell whether a tariff reads who used the service."""
-    return any(charge.metric == ACTIVE for charge in charges)
+    return any(engine.reads(charge, ACTIVE) for charge in charges)
 
 
 def charge_names(charges: tuple[engine.Charge, ...]) -> dict[str, str]:

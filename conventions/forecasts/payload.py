@@ -177,10 +177,10 @@ def _sources(member: engine.Member, found: Provisions, recorded: Recorded) -> li
     references = ", ".join(a.reference for a in member.agreements)
     words = [f"{plural(len(schools), 'école inscrite', 'écoles inscrites')} en {year} : {references}"]
     charges = found.simulation.charges
-    if any(c.metric == engine.PUPILS or c.model == engine.BANDED for c in charges):
+    if any(engine.reads(charge, engine.PUPILS) for charge in charges):
         read = [(s.uai, s.pupils_source, s.pupils_billable) for s in schools if s.pupils is not None]
         words += _counted("Effectifs", read, recorded.pupils, found)
-    if any(c.metric == engine.ACTIVE_PUPILS for c in charges):
+    if any(engine.reads(charge, engine.ACTIVE_PUPILS) for charge in charges):
         read = [
             (s.uai, s.active_source, s.active_billable) for s in schools if s.active_pupils is not None
         ]
