@@ -171,7 +171,7 @@ def in_force(scope: Scope) -> QuerySet[Convention]:
 def signs_or_pays(conventions: QuerySet[Convention]) -> Q:
     """Match the members that sign or pay for some agreements."""
     conventions = conventions.order_by()
-    return Q(pk__in=conventions.values("debtor")) | Q(pk__in=conventions.values("party"))
+    return Q(pk__in=conventions.values("debtor").union(conventions.values("party")))
 
 
 @_once

@@ -267,19 +267,10 @@ def _said(issuer: Issuer) -> dict[Any, tuple[str | None, bool | None]]:
     Issued together, they say the same (see `payload.letterhead`): reading it in each would be to read
     all that is frozen of it.
     """
-    first = Titre.objects.filter(bordereau=OuterRef("pk")).order_by("number")
-    rows = (
-        Bordereau.objects.filter(issuer=issuer, kind=Bordereau.Kind.TITRES)
-        .order_by("pk")
-        .annotate(
-            due_text=Subquery(first.values("payload__document__due_text")[:1]),
-            is_external=Subquery(first.values("payload__document__external")[:1]),
-        )
-    )
-    return {
-        key: (due_text, is_external)
-        for key, due_text, is_external in rows.values_list("pk", "due_text", "is_external")
-    }
+    bordereaux = Bordereau.objects.filter(issuer=issuer, kind=Bordereau.Kind.TITRES)
+    said = Titre.objects.first_of(bordereaux).order_by("pk")
+    rows = said.values_list("bordereau", "payload__document__due_text", "payload__document__external")
+    return {key: (due_text, is_external) for key, due_text, is_external in rows}
 
 
 def _corrected(on: date) -> Coalesce:

@@ -12,8 +12,6 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, OuterRef, Subquery
-
 from invoicing.balance import due_date
 from invoicing.models import Bordereau, BordereauEvent, Campaign, Payment, Titre, TitreEvent
 from invoicing.payments import remaining
@@ -129,9 +127,8 @@ def _sent(campaign: Campaign) -> Mapping[UUID, date]:
 
 def _due_words(campaign: Campaign) -> Mapping[UUID, str]:
     """Return by when the titres of each bordereau are to be paid: issued together, they say the same."""
-    first = Titre.objects.filter(bordereau=OuterRef("pk")).order_by("number")
-    words = first.annotate(words=F("payload__document__due_text")).values("words")[:1]
-    return dict(bordereaux_of(campaign).annotate(words=Subquery(words)).values_list("pk", "words"))
+    said = Titre.objects.first_of(bordereaux_of(campaign)).order_by("pk")
+    return dict(said.values_list("bordereau", "payload__document__due_text"))
 
 
 def _events(campaign: Campaign) -> Any:

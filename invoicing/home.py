@@ -20,7 +20,6 @@ from django.db.models import (
     Q,
     QuerySet,
     Subquery,
-    Sum,
     Value,
 )
 from django.db.models.functions import Coalesce
@@ -48,7 +47,7 @@ from invoicing.models import (
 )
 from invoicing.payments import ZERO
 from invoicing.rendering import without_document
-from invoicing.statuses import ORDER, Status, with_status
+from invoicing.statuses import Status, standings
 from members.models import Issuer
 from tariffs.models import Adoption, Schedule
 
@@ -106,10 +105,8 @@ def read(scope: Scope) -> Year:
     return Year(
         schedules=list(_schedules(scope)),
         runs=list(_last_runs(scope)),
-        counts=_counts(scope, titres)
-        | {name: sums[name] for name in ("undrawn", "rejected", "overdue")},
-        titres=sums["titres"],
-        **{name: sums[f"sum_{name}"] or ZERO for name in ("called", "received", "remaining", "late")},
+        counts=_counts(scope, titres) | {name: sums.pop(name) for name in ("overdue", "rejected")},
+        **sums,
     )
 
 
@@ -125,26 +122,19 @@ def stages(scope: Scope, year: Year, user: Any) -> list[Stage]:
 
 def _sums(titres: QuerySet[Titre]) -> dict[str, Any]:
     """Return the titres of the year added up, and how many ask for something."""
-    asked = Q(kind=Titre.Kind.TITRE)
     long_ago = timezone.localdate() - timedelta(days=APPROXIMATE_DAYS)
-    open_ones = Q(status_rank__in=[ORDER.index(status) for status in OPEN])
-    late = asked & open_ones & Q(issued_on__lt=long_ago)
-    undrawn = without_document(titres).order_by().values("pk")
-    return (
-        with_status(titres)
-        .annotate(is_undrawn=Exists(undrawn.filter(pk=OuterRef("pk"))))
-        .order_by()
-        .aggregate(
-            titres=Count("pk", filter=asked & Q(due__gt=ZERO)),
-            sum_called=Sum("due", filter=asked),
-            sum_received=Sum("received", filter=asked),
-            sum_remaining=Sum("due_left", filter=asked),
-            sum_late=Sum("due_left", filter=late),
-            overdue=Count("pk", filter=late),
-            undrawn=Count("pk", filter=Q(is_undrawn=True)),
-            rejected=Count("pk", filter=Q(status_rank=ORDER.index(Status.REJECTED))),
-        )
-    )
+    rows = list(standings(titres))
+    asked = [row for row in rows if row.kind == Titre.Kind.TITRE]
+    late = [row for row in asked if row.status in OPEN and row.issued_on < long_ago]
+    return {
+        "titres": sum(row.due > ZERO for row in asked),
+        "called": sum((row.due for row in asked), ZERO),
+        "received": sum((row.received for row in asked), ZERO),
+        "remaining": sum((row.due_left for row in asked), ZERO),
+        "late": sum((row.due_left for row in late), ZERO),
+        "overdue": len(late),
+        "rejected": sum(row.status == Status.REJECTED for row in rows),
+    }
 
 
 def _counts(scope: Scope, titres: QuerySet[Titre]) -> dict[str, int]:
@@ -168,6 +158,7 @@ def _counts(scope: Scope, titres: QuerySet[Titre]) -> dict[str, int]:
             answer="",
             withdrawn_at=None,
         ),
+        "undrawn": without_document(titres),
         "prepared": bordereaux.filter(~signed),
         "signed": bordereaux.filter(signed, ~sent),
         "receipts": PendingReceipt.objects.filter(issuer=issuer, state=PendingReceipt.State.WAITING),

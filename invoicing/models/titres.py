@@ -7,7 +7,7 @@ the parent seals its children (see `entsvc.triggers`).
 import uuid
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 
 from entsvc.bulk import BulkManager
 from entsvc.fields import FingerprintField, MoneyField
@@ -109,6 +109,15 @@ class Titres(models.QuerySet):
     def annulled(self) -> "Titres":
         """Return the titres that were annulled."""
         return self.filter(pk__in=_annulled())
+
+    def first_of(self, bordereaux: models.QuerySet) -> "Titres":
+        """Return the first piece of each of some bordereaux.
+
+        What is frozen alike in all of a bordereau's is read there: all of them weigh megabytes.
+        """
+        pieces = Titre.objects.filter(bordereau=OuterRef("pk")).order_by("number").values("pk")
+        firsts = bordereaux.order_by().annotate(first=Subquery(pieces[:1])).values("first")
+        return self.filter(pk__in=firsts)
 
 
 def _annulled() -> models.QuerySet:

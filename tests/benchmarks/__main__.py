@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.benchmarks import report
-from tests.benchmarks.databases import POSTGRESQL, SQLITE, missing_server, scratch
+from tests.benchmarks.databases import POSTGRESQL, SQLITE, gather_statistics, missing_server, scratch
 from tests.benchmarks.datasets import ANNUAIRE_FILE, DataSet, region, synthetic
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,6 +60,7 @@ def _pages(databases: list[str], options: argparse.Namespace, place: Path) -> in
             for stage in ("preparation", *IMPORTS, "annees"):
                 print(f"{kind} : {stage}…", file=sys.stderr)
                 _stage(stage, dataset, 0, environment)
+            gather_statistics(url)
             print(f"{dataset.title}, {kind}", flush=True)
             command = [sys.executable, "-W", "ignore", "-m", "tests.benchmarks.pages"]
             subprocess.run(command, cwd=ROOT, env=environment, check=True)

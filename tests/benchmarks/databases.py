@@ -42,7 +42,17 @@ def scratch(kind: str, folder: Path) -> Iterator[str]:
         _on_server(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
+def gather_statistics(url: str) -> None:
+    """Tell PostgreSQL what its tables hold, as autovacuum does a minute after a large change."""
+    if not url.startswith(SQLITE):
+        _run(url, "VACUUM ANALYZE")
+
+
 def _on_server(sql: str) -> None:
-    url = urlsplit(server())._replace(scheme="postgresql", path="/postgres").geturl()
+    _run(urlsplit(server())._replace(path="/postgres").geturl(), sql)
+
+
+def _run(url: str, sql: str) -> None:
+    url = urlsplit(url)._replace(scheme="postgresql").geturl()
     with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
         connection.execute(sql)

@@ -19,6 +19,7 @@ from invoicing.statuses import (
     Status,
     Step,
     history_of,
+    standings,
     status_of,
     steps_of,
     with_status,
@@ -149,6 +150,11 @@ def test_the_database_answers_as_the_rule_does(db, data):
             assert titre.due == lived.due
             assert titre.received == lived.received
             assert titre.due_left == max(lived.due - lived.received, D(0))
+            [standing] = standings(Titre.objects.filter(pk=titre.pk))
+            assert standing.status == status_of(lived)
+            assert (standing.due, standing.received) == (lived.due, lived.received)
+            if titre.kind == Titre.Kind.TITRE:
+                assert standing.due_left == titre.due_left
         transaction.set_rollback(True)
 
 
