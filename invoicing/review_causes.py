@@ -72,7 +72,6 @@ class Account:
 
     siret: str
     name: str
-    kind: str = ""
     call: int | None = None
     is_issued: bool = False
     lines: Sequence[Billed] = ()
@@ -90,6 +89,11 @@ class Side:
     charges: Mapping[str, engine.Charge]
     members: Mapping[str, engine.Member]
     accounts: Mapping[int, Account]
+
+    @cached_property
+    def unissued(self) -> int:
+        """Return how many members it computed without their having any titre."""
+        return sum(not account.is_issued and bool(account.lines) for account in self.accounts.values())
 
     def member(self, key: int) -> engine.Member | None:
         """Return a debtor as the basis names it, None where it does not."""

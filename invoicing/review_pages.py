@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -22,6 +23,7 @@ from entsvc.fields import search_key
 from invoicing import review, review_reading
 from invoicing.models import Call, CallLine, Run, Titre, TitreLine
 from invoicing.review import Review, Row
+from invoicing.review_causes import Side
 from invoicing.review_errors import Group, groups_of, link_of, links_to_accept, mend_of
 from invoicing.review_forms import BLOCKED, CHANGED, GONE, NEW, STATES, MembersForm, OtherForm
 from invoicing.review_reading import Other
@@ -34,7 +36,6 @@ PER_PAGE, CHARTED, LISTED, LINES = 50, 15, 20, 200
 NOTHING = "Rien à quoi comparer"
 SORTS: dict[str, Callable[[Row], Any]] = {
     "nom": lambda row: search_key(row.known.name),
-    "type": lambda row: row.known.kind,
     "montant": lambda row: row.total,
     "avant": lambda row: row.former,
     "ecart": lambda row: row.difference,
@@ -49,10 +50,10 @@ def review_page(request: HttpRequest, run: int) -> HttpResponse:
     with review_reading.many_rows():
         found = run_of(request, run)
         other, form = _other(request, found)
-        found_review = review.compare(review_reading.side_of(found), other.side if other else None)
+        found_review = review_reading.reviewed(found, other)
         groups = groups_of(found)
     context = {
-        **_page(request, f"Revue du calcul : {found}", found, other),
+        **_page(request, f"Revue du calcul : {found}", found, other, found_review.then),
         "form": form,
         "state": state_of(found),
         "may_issue": request.user.has_perm("invoicing.issue_titre"),
@@ -77,16 +78,17 @@ def member_page(request: HttpRequest, run: int, call: int) -> HttpResponse:
         held = call_of(found, call)
         other, form = _other(request, found, debtor=held.debtor_id)
         side = review_reading.side_of(found, debtor=held.debtor_id)
-        row = review.row_of(held.debtor_id, side, other.side if other else None)
+        then = other.side if other else None
+        row = review.row_of(held.debtor_id, side, then)
     lines = list(held.lines.order_by("position"))
     groups = _paired(lines, _former_lines(other, row))
     page = Paginator(groups, LINES).get_page(request.GET.get("page"))
     context = {
-        **_page(request, f"Revue : {held.name}", found, other),
+        **_page(request, f"Revue : {held.name}", found, other, then),
         "form": form,
         "call": held,
         "row": row,
-        "kind": _kind(row.known.kind),
+        "kind": _kind(held.debtor.kind),
         "sentences": [in_words(effect) for effect in row.effects],
         "told": _told(found, held, row),
         "page": page,
@@ -157,7 +159,10 @@ def _other(
     return other, OtherForm({"avec": asked}, runs=choices, first=first)
 
 
-def _page(request: HttpRequest, title: str, run: Run, other: Other | None) -> dict[str, Any]:
+def _page(
+    request: HttpRequest, title: str, run: Run, other: Other | None, then: Side | None
+) -> dict[str, Any]:
+    gathered = other is not None and other.campaigns is not None
     return {
         **admin.site.each_context(request),
         "title": title,
@@ -165,6 +170,7 @@ def _page(request: HttpRequest, title: str, run: Run, other: Other | None) -> di
         "run": run,
         "campaign": run.campaign,
         "other": other,
+        "unissued": then.unissued if then and gathered else 0,
         "asked": request.GET.get("avec", ""),
         "with_other": f"?{_query(request)}" if request.GET.get("avec") else "",
     }
@@ -181,7 +187,8 @@ def _query(request: HttpRequest) -> str:
 def _members(request: HttpRequest, run: Run, found: Review, groups: list[Group]) -> dict[str, Any]:
     """Return what the table of members shows, as the address asks."""
     wanted = _wanted(request)
-    rows = _selected(found, wanted, groups)
+    kinds = _kinds(run, found)
+    rows = _selected(found, wanted, groups, kinds)
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     kept = {name: value for name, value in wanted.items() if value}
     if request.GET.get("avec"):
@@ -189,19 +196,27 @@ def _members(request: HttpRequest, run: Run, found: Review, groups: list[Group])
     held = {call for group in groups for call in group.blocked}
     return {
         "wanted": wanted,
-        "chosen": MembersForm(wanted, kinds={row.known.kind for row in found.rows}, groups=groups),
+        "chosen": MembersForm(wanted, kinds=set(kinds.values()), groups=groups),
         "page": page,
-        "members": [_shown(row, held) for row in page],
+        "members": [_shown(row, kinds[row.key], held) for row in page],
         "headings": _headings(kept, found),
         "earlier": _step(urlencode(kept), page, -1),
         "later": _step(urlencode(kept), page, 1),
     }
 
 
-def _shown(row: Row, held: set[int]) -> dict[str, Any]:
+def _kinds(run: Run, found: Review) -> dict[int, str]:
+    """Return the type of each member shown, as it is today."""
+    called = Q(pk__in=run.calls.order_by().values("debtor"))
+    gone = [row.key for row in found.gone]
+    members = Member.objects.filter(called | Q(pk__in=gone) if gone else called)
+    return dict(members.order_by("pk").values_list("pk", "kind"))
+
+
+def _shown(row: Row, kind: str, held: set[int]) -> dict[str, Any]:
     return {
         "row": row,
-        "kind": _kind(row.known.kind),
+        "kind": _kind(kind),
         "blocked": row.now is not None and row.now.call in held,
         "sentences": [in_words(effect) for effect in row.effects],
     }
@@ -219,21 +234,24 @@ def _wanted(request: HttpRequest) -> dict[str, str]:
         "type": request.GET.get("type", ""),
         "probleme": request.GET.get("probleme", ""),
         "q": request.GET.get("q", "").strip()[:100],
-        "tri": sort if sort.removeprefix("-") in SORTS else FIRST_SORT,
+        "tri": sort if sort.removeprefix("-") in (*SORTS, "type") else FIRST_SORT,
     }
 
 
-def _selected(found: Review, wanted: dict[str, str], groups: list[Group]) -> list[Row]:
+def _selected(
+    found: Review, wanted: dict[str, str], groups: list[Group], kinds: dict[int, str]
+) -> list[Row]:
     rows = [row for row in found.rows if _in_state(row, wanted["etat"], found, groups)]
     if wanted["type"]:
-        rows = [row for row in rows if row.known.kind == wanted["type"]]
+        rows = [row for row in rows if kinds[row.key] == wanted["type"]]
     if wanted["probleme"]:
         calls = {call for g in groups if g.mend.code == wanted["probleme"] for call in g.calls}
         rows = [row for row in rows if row.now is not None and row.now.call in calls]
     if wanted["q"]:
         words = search_key(wanted["q"])
         rows = [r for r in rows if words in search_key(r.known.name) or words in r.known.siret]
-    key = SORTS[wanted["tri"].removeprefix("-")]
+    sorts = SORTS | {"type": lambda row: kinds[row.key]}
+    key = sorts[wanted["tri"].removeprefix("-")]
     return sorted(rows, key=key, reverse=wanted["tri"].startswith("-"))
 
 

@@ -8,41 +8,50 @@ bills only a part: it is read beside the former run of its own campaign.
 
 import gc
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property, partial
 from typing import Any
 
-from django.db.models import Max, QuerySet
+from django.db.models import Count, Max, QuerySet
 from django.utils import timezone
 
 from conventions.basis import from_json, frozen_charges
 from entsvc import school_year
 from entsvc.french import short_date
 from invoicing.models import Call, CallLine, Campaign, Run, Titre, TitreLine
+from invoicing.review import Review, compare
 from invoicing.review_causes import Account, Billed, Side
 from tariffs import engine
 from tariffs.models import Schedule
 
 FACTS = ("charge", "uai", "quantity", "unit_price", "amount")
 OFFERED = 200
-KEPT, LARGE = 4, 10_000  # bases that stay in memory, and members beyond which one does not
+KEPT, LARGE = 4, 10_000  # what stays in memory of each kind, and members beyond which it does not
+
+
+Identity = tuple[Any, ...]  # equal for what says the same: nothing that it names ever changes
 
 
 @dataclass(frozen=True)
 class Other:
-    """The other side of a comparison, and how it is named.
+    """The other side of a comparison, read once asked for, and how it is named.
 
-    `campaigns` are those whose titres it gathers, where it is what was issued; `unissued` members have
-    none there.
+    `campaigns` are those whose titres it gathers, where it is what was issued.
     """
 
-    side: Side
+    identity: Identity
+    read: Callable[[], Side]
     words: str
     year: int
-    unissued: int = 0
     campaigns: QuerySet | None = None
+
+    @cached_property
+    def side(self) -> Side:
+        """Return its accounts, and what priced them."""
+        return self.read()
 
 
 @contextmanager
@@ -58,6 +67,16 @@ def many_rows() -> Iterator[None]:
     finally:
         if collecting:
             gc.enable()
+
+
+def reviewed(run: Run, other: Other | None) -> Review:
+    """Compare a whole run with the other side, if any: the last ones read stay in this process."""
+    identity = (*_identity(run), other.identity if other else None)
+
+    def read() -> Review:
+        return compare(side_of(run), other.side if other else None)
+
+    return _remembered(_reviews, identity, read, lambda found: len(found.rows))
 
 
 def side_of(run: Run, *, debtor: int | None = None) -> Side:
@@ -77,7 +96,12 @@ def default_other(run: Run, *, debtor: int | None = None) -> Other | None:
 
 def other_of(run: Run, *, debtor: int | None = None) -> Other:
     """Return a run as what another one is compared with."""
-    return Other(side_of(run, debtor=debtor), words_of(run), run.campaign.school_year)
+    read = partial(side_of, run, debtor=debtor)
+    return Other(_identity(run), read, words_of(run), run.campaign.school_year)
+
+
+def _identity(run: Run) -> Identity:
+    return run.pk, run.basis_sha256, run.computed_at
 
 
 def offered(run: Run) -> QuerySet[Run]:
@@ -103,23 +127,26 @@ def _issued(schedule: Schedule, year: int, debtor: int | None) -> Other | None:
     campaigns = Campaign.objects.of_year(schedule, year).order_by()
     last = Run.objects.filter(campaign__in=campaigns.filter(rank=1)).order_by("-number")
     last = last.select_related("campaign__schedule").defer("basis").first()
-    titres = Titre.objects.in_force().filter(campaign__in=campaigns.values("pk"))
-    latest = titres.aggregate(run=Max("call__run"))["run"]
-    if latest is None and last is None:
+    pieces = Titre.objects.filter(campaign__in=campaigns.values("pk"))
+    called = pieces.filter(kind=Titre.Kind.TITRE)
+    facts = {"number": Count("pk"), "run": Max("call__run"), "at": Max("bordereau__issued_at")}
+    known = pieces.order_by().aggregate(**facts)
+    if last is None and known["run"] is None:
         return None
-    if latest is None:
+    if known["run"] is None:
         return other_of(last, debtor=debtor)
-    priced = Run.objects.defer("basis").get(pk=latest)
-    called = Titre.objects.filter(campaign__in=campaigns.values("pk"), kind=Titre.Kind.TITRE)
-    unissued = {
-        key: account
-        for key, account in _accounts_of_run(last.pk, debtor=debtor, but=called.values("debtor")).items()
-        if account.lines
-    }
-    accounts = unissued | _accounts_of_titres(titres, debtor)
+
+    def read() -> Side:
+        priced = last if last.pk == known["run"] else Run.objects.defer("basis").get(pk=known["run"])
+        accounts = _accounts_of_run(last.pk, debtor=debtor, but=called.values("debtor"))
+        unissued = {key: account for key, account in accounts.items() if account.lines}
+        issued = _accounts_of_titres(pieces & Titre.objects.in_force(), debtor)
+        return _side(priced, unissued | issued)
+
+    # Pieces are only ever added: as many of them are the same ones.
+    identity = (*_identity(last), *known.values())
     words = f"{school_year.label(year)}, tel qu'émis"
-    side = _side(priced, accounts)
-    return Other(side, words, year, len(unissued), campaigns.values("pk"))
+    return Other(identity, read, words, year, campaigns.values("pk"))
 
 
 class _Members(Mapping[str, engine.Member]):
@@ -144,7 +171,20 @@ class _Members(Mapping[str, engine.Member]):
 
 
 _Frozen = tuple[Mapping[str, engine.Charge], Mapping[str, engine.Member]]
-_read: dict[str, _Frozen] = {}  # by the fingerprint of a basis, which is that of its content
+_bases: dict[str, _Frozen] = {}  # by the fingerprint of a basis, which is that of its content
+_reviews: dict[Identity, Review] = {}  # whole ones
+
+
+def _remembered(memory: dict, key: Any, read: Callable[[], Any], members: Callable[[Any], int]) -> Any:
+    """Return what was read of a key; the last ones stay in memory, but those of too many members."""
+    known = memory.pop(key, None)
+    if known is None:
+        known = read()
+    if members(known) <= LARGE:
+        memory[key] = known  # last, as the latest asked for
+        for former in list(memory)[:-KEPT]:
+            memory.pop(former, None)
+    return known
 
 
 def _side(run: Run, accounts: Mapping[int, Account]) -> Side:
@@ -157,16 +197,13 @@ def charges_of(run: Run) -> Mapping[str, engine.Charge]:
 
 
 def _frozen(run: Run) -> _Frozen:
-    """Return the charges and members of a basis: those of the last ones read stay in this process."""
-    known = _read.pop(run.basis_sha256, None)
-    if known is None:
+    """Return the charges and members of a basis."""
+
+    def read() -> _Frozen:
         charges = {charge.code: charge for charge in frozen_charges(run.basis["charges"])}
-        known = charges, _Members(run.basis)
-    if len(known[1]) <= LARGE:
-        _read[run.basis_sha256] = known  # last, as the latest asked for
-        for former in list(_read)[:-KEPT]:
-            _read.pop(former, None)
-    return known
+        return charges, _Members(run.basis)
+
+    return _remembered(_bases, run.basis_sha256, read, lambda found: len(found[1]))
 
 
 def _accounts_of_run(
@@ -177,7 +214,7 @@ def _accounts_of_run(
         calls = calls.filter(debtor=debtor)
     if but is not None:
         calls = calls.exclude(debtor__in=but)
-    found = list(calls.values_list("pk", "debtor_id", "siret", "name", "debtor__kind"))
+    found = list(calls.values_list("pk", "debtor_id", "siret", "name"))
     if not found:
         return {}
     lines = CallLine.objects.filter(call__in=calls.order_by().values("pk"))
@@ -185,8 +222,7 @@ def _accounts_of_run(
         lines = CallLine.objects.filter(call__run=run)
     billed = _by_owner(lines.order_by("call_id", "position").values_list("call_id", *FACTS))
     return {
-        key: Account(siret, name, kind, call, lines=billed.get(call, ()))
-        for call, key, siret, name, kind in found
+        key: Account(siret, name, call, lines=billed.get(call, ())) for call, key, siret, name in found
     }
 
 
@@ -197,13 +233,12 @@ def _accounts_of_titres(titres: QuerySet[Titre], debtor: int | None) -> dict[int
     lines = TitreLine.objects.filter(titre__in=titres.order_by().values("pk"))
     billed = _by_owner(lines.order_by("titre_id", "position").values_list("titre_id", *FACTS))
     found: dict[int, Account] = {}
-    columns = ("pk", "debtor_id", "siret", "debtor_name", "debtor__kind")
-    for titre, key, siret, name, kind in titres.order_by("exercice", "number", "pk").values_list(
-        *columns
-    ):
+    columns = ("pk", "debtor_id", "siret", "debtor_name")
+    rows = titres.order_by("exercice", "number", "pk").values_list(*columns)
+    for titre, key, siret, name in rows:
         former = found[key].lines if key in found else ()
         lines_of = (*former, *billed.get(titre, ()))
-        found[key] = Account(siret, name, kind, None, is_issued=True, lines=lines_of)
+        found[key] = Account(siret, name, None, is_issued=True, lines=lines_of)
     return found
 
 
