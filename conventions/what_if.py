@@ -18,7 +18,7 @@ from entsvc.french import integer, plural
 from entsvc.money import rate_of
 from members.models import Member
 from tariffs import engine
-from tariffs.adoption import NotAdopted, adopted, charges_of
+from tariffs.adoption import NotAdopted, charges_of
 from tariffs.models import Adoption, Schedule, Version
 
 ZERO = Decimal("0.00")
@@ -66,6 +66,8 @@ class Reading:
 
     def charges_of(self, version: Version) -> tuple[engine.Charge, ...]:
         """Return the charges of a version, with the pools of the year where the tariff fixes none."""
+        if version == self.adoption.version:
+            return self.basis.charges
         return tuple(with_pool(charge, self.decisions) for charge in charges_of(version))
 
 
@@ -262,21 +264,15 @@ def counts_read(basis: Basis) -> list[str]:
 
 def _adoption_of(schedule: Schedule, year: int) -> Adoption:
     """Return the adoption of a year, else the last one before it; raises NotAdopted."""
-    try:
-        return adopted(schedule, year)
-    except NotAdopted:
-        former = (
-            Adoption.objects.filter(schedule=schedule, school_year__lt=year)
-            .order_by("-school_year")
-            .values_list("school_year", flat=True)
-            .first()
+    found = Adoption.objects.select_related("version", "act").order_by("-school_year")
+    adoption = found.filter(schedule=schedule, school_year__lte=year).first()
+    if adoption is None:
+        raise NotAdopted(
+            f"Aucun tarif {schedule.code} n'est adopté pour {school_year.label(year)} ni pour une "
+            "année d'avant : il n'y a rien à quoi comparer. Choisissez une autre année scolaire."
         )
-        if former is None:
-            raise NotAdopted(
-                f"Aucun tarif {schedule.code} n'est adopté pour {school_year.label(year)} ni pour une "
-                "année d'avant : il n'y a rien à quoi comparer. Choisissez une autre année scolaire."
-            ) from None
-        return adopted(schedule, former)
+    adoption.schedule = schedule  # in hand already
+    return adoption
 
 
 def _same(today: Basis, tried: Basis) -> bool:
