@@ -38,7 +38,7 @@ def main() -> int:
         if options.pages:
             return _pages(databases, options, Path(place))
         for dataset in _datasets(options, Path(place), document["sautes"]):
-            rows = list(_measures(dataset, databases, options.pdfs, Path(place)))
+            rows = list(_measures(dataset, databases, options, Path(place)))
             document["mesures"] += rows
             print(report.table(dataset.title[:1].upper() + dataset.title[1:], rows), end="\n\n")
     document["duree"] = time.monotonic() - started
@@ -73,6 +73,9 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--quick", action="store_true", help="Le dixième des tailles.")
     parser.add_argument("--json", type=Path, metavar="FICHIER", help="Écrit aussi les mesures.")
+    parser.add_argument(
+        "--migrated", type=Path, metavar="FICHIER", help="Une base SQLite déjà migrée, dont partir."
+    )
     parser.add_argument("--base", choices=(SQLITE, POSTGRESQL), help="Une seule base.")
     parser.add_argument("--jeu", choices=("region", "synthetique"), help="Un seul jeu de données.")
     parser.add_argument("--members", type=int, help="Membres du jeu synthétique.")
@@ -114,18 +117,20 @@ def _skip(message: str, skipped: list[str]) -> None:
     print(message, end="\n\n")
 
 
-def _measures(dataset: DataSet, databases: list[str], pdfs: int, place: Path) -> Iterator[dict]:
+def _measures(
+    dataset: DataSet, databases: list[str], options: argparse.Namespace, place: Path
+) -> Iterator[dict]:
     files = [name for name in IMPORTS if (dataset.folder / f"{name}.csv").is_file()]
     for kind in databases:
         with (
             tempfile.TemporaryDirectory(dir=place) as folder,
-            scratch(kind, Path(folder)) as url,
+            scratch(kind, Path(folder), options.migrated) as url,
         ):
             environment = _environment(url, Path(folder))
-            _stage("preparation", dataset, pdfs, environment)
+            _stage("preparation", dataset, options.pdfs, environment)
             for stage in (*files, *STAGES):
                 print(f"{dataset.name}, {kind} : {stage}…", file=sys.stderr)
-                measure = _stage(stage, dataset, pdfs, environment)
+                measure = _stage(stage, dataset, options.pdfs, environment)
                 yield {"set": dataset.name, "database": kind, **measure}
 
 
