@@ -1,8 +1,10 @@
 """How a sheet of ours looks in a spreadsheet: real numbers and dates, frozen header, filter, print."""
 
+import io
+import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +12,7 @@ from openpyxl import Workbook
 from openpyxl.cell import Cell, WriteOnlyCell
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
+from openpyxl.writer.excel import ExcelWriter
 
 from entsvc.cells import neutral
 
@@ -71,6 +74,21 @@ def add_sheet(
             ]  # fmt: skip
         )
     return last
+
+
+def saved(workbook: Workbook, on: date) -> bytes:
+    """Return the bytes of a workbook dated of a day: the same sheets give the same bytes.
+
+    For a workbook that is kept: left alone, openpyxl dates it, and each of its parts, of the moment.
+    """
+    workbook.properties.created = workbook.properties.modified = datetime.combine(on, time())
+    written, dated = io.BytesIO(), io.BytesIO()
+    ExcelWriter(workbook, zipfile.ZipFile(written, "w")).save()
+    with zipfile.ZipFile(written) as parts, zipfile.ZipFile(dated, "w") as archive:
+        for name in parts.namelist():
+            info = zipfile.ZipInfo(name, (on.year, on.month, on.day, 0, 0, 0))
+            archive.writestr(info, parts.read(name), zipfile.ZIP_DEFLATED)
+    return dated.getvalue()
 
 
 def _header(sheet: Any, column: Column) -> Cell:

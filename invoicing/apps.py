@@ -14,6 +14,7 @@ class InvoicingConfig(AppConfig):
         from conventions import estimates, what_if
         from invoicing import drawing, drift, long_collection, long_work  # noqa: F401
         from invoicing.decisions import decisions_for, decisions_on_schools
+        from invoicing.liquidation import later  # noqa: F401
         from invoicing.portal import panels
 
         estimates.register_decisions(decisions_on_schools)

@@ -27,11 +27,14 @@ from invoicing.drift import shown_drifts
 from invoicing.exports import campaign_documents
 from invoicing.exports.accounting_csv import CONTENT_TYPES, Unwritable, write_csv
 from invoicing.exports.campaign_workbook import write_campaign
+from invoicing.liquidation.pages import answer_of
+from invoicing.liquidation.sending import answered, is_of_the_state
 from invoicing.list_changes import shown_list_changes
 from invoicing.models import Announcement, Anomaly, Campaign, ExportLayout, Titre
 from members.access import visible
 
 VIEW = ("invoicing.view_titre", "invoicing.view_payment")
+ISSUE = "invoicing.issue_titre"
 ANNOUNCE = "invoicing.announce_titre"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 SHOWN = 50  # titres named in a list
@@ -59,6 +62,8 @@ def campaign_page(request: HttpRequest, pk: int) -> HttpResponse:
         "more_runs": max(len(runs) - RUNS, 0),
         "bordereaux": _bordereaux(campaign),
         "lacking": campaign_documents.lacking(campaign),
+        "etats": _etats(campaign) if is_of_the_state(campaign) else None,
+        "may_issue": request.user.has_perm(ISSUE),
         "layouts": list(ExportLayout.objects.filter(issuer=campaign.schedule.issuer_id)),
         "announced": len(told),
         "to_announce": sum(1 for key, a in accounts.items() if a.remaining and key not in told),
@@ -227,6 +232,11 @@ def _bordereaux(campaign: Campaign) -> list[dict[str, Any]]:
     ]
 
 
+def _etats(campaign: Campaign) -> list[dict[str, Any]]:
+    rows = answered(campaign.sendings.defer("attachments")).order_by("-rank")
+    return [{"sending": row, "answer": answer_of(row)} for row in rows]
+
+
 def _runs(campaign: Campaign) -> list[Any]:
     blocking = Anomaly.objects.filter(call=OuterRef("calls"), blocking=True)
     runs = campaign.runs.defer("basis").annotate(
@@ -253,10 +263,8 @@ def _address(campaign: Campaign) -> str:
 
 
 def _stem(campaign: Campaign) -> str:
-    """Return the start of the names of its files, which tell it from the yearly campaign."""
-    rank = f"-{campaign.rank}" if campaign.rank > 1 else ""
-    apart = "-a-part" if campaign.apart else ""
-    return f"appel-{campaign.schedule.code}-{campaign.school_year_label}{apart}{rank}"
+    """Return the start of the names of its files."""
+    return f"appel-{campaign.slug}"
 
 
 def _journal(request: HttpRequest, campaign: Campaign, action: str, name: str) -> None:

@@ -1,5 +1,7 @@
 """Which rows an account may see: those of its issuers, and what all issuers share."""
 
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.contrib.admin.filters import RelatedFieldListFilter
@@ -14,12 +16,17 @@ def visible(queryset: QuerySet, user: Any) -> QuerySet:
     """Limit rows to the issuers of an account, along the model's `issuer_path`.
 
     Rows of a model without that path are shared, and so are those that name no issuer, such as the acts
-    of members; a superuser sees everything.
+    of members; a superuser sees everything. A model whose rows name their issuer by one path or another
+    gives them all: such a row always names it.
     """
     path = getattr(queryset.model, "issuer_path", None)
     if path is None or user.is_superuser:
         return queryset
-    mine = Q(**{f"{path}__in": user.issuers.order_by("pk").values("pk")})
+    issuers = user.issuers.order_by("pk").values("pk")
+    if isinstance(path, tuple):
+        ways = [Q(**{f"{way}__in": issuers}) for way in path]
+        return queryset.filter(reduce(or_, ways))
+    mine = Q(**{f"{path}__in": issuers})
     if path != "pk" and any(field.null for field in get_fields_from_path(queryset.model, path)):
         mine |= Q(**{f"{path}__isnull": True})
     return queryset.filter(mine)

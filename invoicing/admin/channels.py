@@ -1,22 +1,31 @@
 """Staff pages of the channels, and of the files made for the accountant."""
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
+from django.utils.html import format_html
 from unfold.decorators import action, display
 
 from entsvc import documents
 from entsvc.downloads import attachment
-from entsvc.staff import ConfirmedAction, ReadOnlyInline
+from entsvc.models import StoredDocument
+from entsvc.staff import LINK, ConfirmedAction, ReadOnlyInline
 from invoicing.answers import AnswerRefused
+from invoicing.importers.accountant_numbers import IMPORTER as NUMBERS
+from invoicing.liquidation.pages import answer_of
+from invoicing.liquidation.sending import answered
 from invoicing.models import Channel, Sending
 from invoicing.pes import pages
 from invoicing.pes.answering import AnswerUnplaced, plan, record
 from invoicing.pes.forms import AcknowledgementForm
-from members.access import ScopedAdmin, ScopedReadOnlyAdmin
+from members.access import ScopedAdmin, ScopedReadOnlyAdmin, visible
+from members.models import Issuer
 
 LAW = (
     "Un organisme local tenu dans Hélios n'a qu'une voie vers Chorus Pro : le fichier PES de ses "
@@ -53,24 +62,75 @@ class SendingInline(ReadOnlyInline):
         return filesizeformat(sending.document.size)
 
 
+class OfIssuer(admin.SimpleListFilter):
+    """The issuer of a sending, by its bordereau or by its campaign."""
+
+    title = "émetteur"
+    parameter_name = "emetteur"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[int, str]]:
+        issuers = visible(Issuer.objects.order_by("name"), request.user)
+        return [(issuer.pk, issuer.name) for issuer in issuers]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        if not (self.value() or "").isdecimal():
+            return queryset
+        wanted = int(self.value())
+        by_campaign = Q(campaign__schedule__issuer=wanted)
+        return queryset.filter(Q(bordereau__issuer=wanted) | by_campaign)
+
+
 @admin.register(Sending)
 class SendingAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
-    list_display = ["file_name", "bordereau", "made_at", "made_by", "answer"]
-    list_filter = ["bordereau__issuer", "answer"]
-    list_select_related = ["bordereau__issuer"]
+    list_display = ["file_name", "about", "made_at", "made_by", "answered"]
+    list_filter = [OfIssuer, "channel", "answer"]
+    list_select_related = ["bordereau__issuer", "campaign__schedule"]
     search_fields = ["file_name"]
     fields = [
-        "file_name", "bordereau", ("rank", "channel"), ("made_at", "made_by"), ("weight", "schema"),
-        "sha256", "attached", ("answer", "answered_at"), "answer_words",
+        "file_name", "about", ("rank", "channel"), ("made_at", "made_by"), ("weight", "schema"),
+        "sha256", "attached", ("answered", "answered_at"), "answer_words",
     ]  # fmt: skip
-    readonly_fields = ["weight", "sha256", "attached"]
-    actions_detail = ["download", "read_answer"]
+    of_etat = [
+        "file_name", "about", ("rank", "channel"), ("made_at", "made_by"), "weight", "sha256",
+        "workbook_sha256", "asked", "answered",
+    ]  # fmt: skip
+    readonly_fields = [
+        "about", "weight", "sha256", "workbook_sha256", "attached", "asked", "answered"
+    ]  # fmt: skip
+    actions_detail = ["download", "download_workbook", "read_answer", "read_numbers"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return super().get_queryset(request).select_related("document")
+        rows = super().get_queryset(request)
+        return answered(rows).select_related(
+            "document", "workbook", "bordereau__issuer", "campaign__schedule"
+        )
 
-    def has_issue_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        return request.user.has_perm("invoicing.issue_titre")
+    def get_fields(self, request: HttpRequest, obj: Sending | None = None) -> list[Any]:
+        return self.of_etat if obj and obj.campaign_id else self.fields
+
+    def has_acquittal_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("invoicing.issue_titre") and not self._is_etat(request, object_id)
+
+    def has_workbook_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return self.has_view_permission(request) and self._is_etat(request, object_id)
+
+    def has_numbers_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        may = {"entsvc.add_upload", *NUMBERS.permissions}
+        return request.user.has_perms(may) and self._is_etat(request, object_id)
+
+    def _is_etat(self, request: HttpRequest, object_id: str | None) -> bool:
+        sending = self.get_object(request, object_id) if object_id is not None else None
+        return bool(sending and sending.campaign_id)
+
+    @display(description="de")
+    def about(self, sending):
+        row = sending.bordereau or sending.campaign
+        name = row._meta.model_name
+        return format_html(LINK, reverse(f"admin:invoicing_{name}_change", args=[row.pk]), row)
+
+    @display(description="réponse")
+    def answered(self, sending):
+        return answer_of(sending)
 
     @display(description="taille")
     def weight(self, sending):
@@ -80,8 +140,16 @@ class SendingAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
     def sha256(self, sending):
         return sending.document.sha256
 
+    @display(description="empreinte SHA-256 du classeur")
+    def workbook_sha256(self, sending):
+        return sending.workbook.sha256
+
     @display(description="pièces jointes")
     def attached(self, sending):
+        return len(sending.attachments)
+
+    @display(description="pièces demandées")
+    def asked(self, sending):
         return len(sending.attachments)
 
     @action(description="Télécharger", icon="download")
@@ -89,13 +157,28 @@ class SendingAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         sending = self.visible_or_404(request, object_id)
+        return self._given(request, sending, sending.document, sending.file_name)
+
+    @action(description="Classeur", permissions=["workbook"], icon="table")
+    def download_workbook(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        sending = self.visible_or_404(request, object_id)
+        return self._given(request, sending, sending.workbook, sending.workbook_name)
+
+    def _given(
+        self, request: HttpRequest, sending: Sending, document: StoredDocument, name: str
+    ) -> HttpResponse:
         try:
-            return attachment(request, sending.document, sending.file_name)
+            return attachment(request, document, name)
         except documents.CorruptDocument as error:
             messages.error(request, str(error))
-            return redirect("admin:invoicing_sending_change", object_id)
+            return redirect("admin:invoicing_sending_change", sending.pk)
 
-    @action(description="Lire l'acquittement", permissions=["issue"], icon="mark_email_read")
+    @action(description="Relire les numéros", permissions=["numbers"], icon="upload_file")
+    def read_numbers(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        self.visible_or_404(request, object_id)
+        return redirect("admin:entsvc_importrecord_try", NUMBERS.name)
+
+    @action(description="Lire l'acquittement", permissions=["acquittal"], icon="mark_email_read")
     def read_answer(self, request: HttpRequest, object_id: str) -> HttpResponse:
         sending = self.visible_or_404(request, object_id)
         form = AcknowledgementForm(request.POST or None, request.FILES or None)

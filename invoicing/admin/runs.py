@@ -17,6 +17,7 @@ from entsvc.french import euros, plural
 from entsvc.journal import record
 from entsvc.staff import LINK, ConfirmedAction, ReadOnlyInline
 from invoicing import drawing_pages, long_collection, long_work
+from invoicing.admin.liquidation import CampaignEtat
 from invoicing.calculation import CampaignRefused, compute_again, open_supplement
 from invoicing.drift import shown_drifts
 from invoicing.exports.yearly_call import write_yearly_call
@@ -36,12 +37,12 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @admin.register(Campaign)
-class CampaignAdmin(ConfirmedAction, ScopedAdmin):
+class CampaignAdmin(CampaignEtat, ConfirmedAction, ScopedAdmin):
     list_display = ["__str__", "school_year_label", "rank", "reason", "call_link"]
     list_filter = ["schedule", "school_year", "apart"]
     list_select_related = ["schedule"]
     fields = ["schedule", "school_year"]
-    actions_detail = ["review", "yearly_call", "compute", "supplement"]
+    actions_detail = ["review", "yearly_call", "compute", "supplement", "produce_etat"]
     actions_list = ["export_unbilled"]
     change_form_outer_after_template = "admin/invoicing/drifts.html"
 

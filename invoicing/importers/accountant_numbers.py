@@ -23,9 +23,12 @@ class Record:
 
 
 def parse(row: Row, flag: Flag, options: Options) -> Record:
-    """Read a row; raises RowError for one that can't be kept."""
+    """Read a row; raises RowError for one that can't be kept.
+
+    A row may wait for its number, as those of an état liquidatif given back half filled.
+    """
     reference = required("reference", row.values["reference"].upper(), longest=20)
-    number = required("numero", row.values["numero"], longest=LONGEST)
+    number = row.values["numero"] and required("numero", row.values["numero"], longest=LONGEST)
     checked("numero", number, _whole)
     return Record(row.line, reference, number, parse_date("date", row.values.get("date", "")))
 
@@ -55,7 +58,11 @@ IMPORTER = register(
                 name="numéros",
                 columns=("reference", "numero"),
                 parse=parse,
-                aliases={"numero_du_comptable": "numero", "numero_titre": "numero"},
+                aliases={
+                    "numero_du_comptable": "numero",
+                    "numero_titre": "numero",
+                    "date_du_numero": "date",
+                },
             ),
         ),
         key=lambda record: record.reference,
@@ -94,6 +101,8 @@ def _write(record: Record, found: list[Titre], job: Job) -> bool:
             "reference", record.reference, "Deux émetteurs ont cette référence : écrivez-le à la main."
         )
     titre = found[0]
+    if not record.number:
+        return False
     if titre.external_reference not in ("", record.number):
         raise RowError(
             "numero",

@@ -7,6 +7,7 @@ from simple_history.models import HistoricalRecords
 
 from entsvc.models import StoredDocument
 from entsvc.triggers import protected
+from invoicing.models.runs import Campaign
 from invoicing.models.titres import Bordereau
 from members.models import Issuer
 
@@ -72,10 +73,13 @@ class Channel(models.Model):
 
 @protected(follow_up=("answer", "answer_words", "answered_at"))
 class Sending(models.Model):
-    """A file made for the accountant: kept with its bytes; a new one is a new row.
+    """What was made for the accountant: kept with its bytes; a new one is a new row.
 
-    `attachments` are the identifiers that it took: none serves again. `schema` says whether the schema
-    that the operator provides was there to check it.
+    It is of a bordereau, or of a campaign: then it is an état liquidatif, a PDF to sign with its
+    `workbook`, and its answer is derived, for the numbers read back are those of the titres.
+    `attachments` are the identifiers that it took, none of which serves again: documents attached, or
+    references of the pieces asked for. `schema` says whether the schema that the operator provides was
+    there to check it.
     """
 
     class Answer(models.TextChoices):
@@ -83,10 +87,13 @@ class Sending(models.Model):
         TAKEN = "accepte", "Accepté par Hélios"
         REJECTED = "rejete", "Rejeté par Hélios"
 
-    issuer_path = "bordereau__issuer"
+    issuer_path = ("bordereau__issuer", "campaign__schedule__issuer")
 
     bordereau = models.ForeignKey(
-        Bordereau, models.RESTRICT, verbose_name="bordereau", related_name="sendings"
+        Bordereau, models.RESTRICT, verbose_name="bordereau", related_name="sendings", null=True
+    )
+    campaign = models.ForeignKey(
+        Campaign, models.RESTRICT, verbose_name="campagne", related_name="sendings", null=True
     )
     rank = models.PositiveSmallIntegerField("envoi n°")
     channel = models.CharField("canal", max_length=15, choices=Channel.Kind)
@@ -94,7 +101,10 @@ class Sending(models.Model):
     document = models.ForeignKey(
         StoredDocument, models.RESTRICT, verbose_name="contenu", related_name="+"
     )
-    attachments = models.JSONField("identifiants des pièces jointes")
+    workbook = models.ForeignKey(
+        StoredDocument, models.RESTRICT, verbose_name="classeur", related_name="+", null=True
+    )
+    attachments = models.JSONField("identifiants pris")
     schema = models.BooleanField("contrôlé par le schéma fourni")
     made_by = models.CharField("produit par", max_length=150)
     made_at = models.DateTimeField("produit le", auto_now_add=True)
@@ -104,11 +114,24 @@ class Sending(models.Model):
 
     class Meta:
         verbose_name = "envoi"
-        ordering = ["bordereau", "rank"]
+        ordering = ["bordereau", "campaign", "rank"]
         constraints = [
             models.UniqueConstraint(fields=["bordereau", "rank"], name="sending_rank_once"),
+            models.UniqueConstraint(fields=["campaign", "rank"], name="sending_rank_once_of_campaign"),
+            models.CheckConstraint(
+                condition=Q(bordereau__isnull=False, campaign__isnull=True, workbook__isnull=True)
+                | Q(bordereau__isnull=True, campaign__isnull=False, workbook__isnull=False),
+                name="sending_of_one_bordereau_or_campaign",
+                violation_error_message="Un envoi est celui d'un bordereau, ou d'une campagne avec son "
+                "classeur.",
+            ),
             models.UniqueConstraint(fields=["file_name"], name="sending_file_name_once"),
         ]
 
     def __str__(self) -> str:
         return self.file_name
+
+    @property
+    def workbook_name(self) -> str:
+        """Return the name of the workbook of an état, beside that of its PDF."""
+        return f"{self.file_name.removesuffix('.pdf')}.xlsx"

@@ -95,6 +95,13 @@ class Campaign(models.Model):
         return f"{self.schedule.code} {self.school_year_label}{suffix}"
 
     @property
+    def slug(self) -> str:
+        """Return how its files are named: it tells the campaign from all others."""
+        rank = f"-{self.rank}" if self.rank > 1 else ""
+        apart = "-a-part" if self.apart else ""
+        return f"{self.schedule.code}-{self.school_year_label}{apart}{rank}"
+
+    @property
     def together(self) -> Campaigns:
         """Return the campaigns that must not bill the same twice: those of its year, or itself apart."""
         if self.apart:
