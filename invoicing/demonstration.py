@@ -1,6 +1,7 @@
 """The demonstration: real public data of a few communes, from the files to the titres and their life."""
 
 import csv
+import hashlib
 import shutil
 import tomllib
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import connection
-from django.db.models import Model
+from django.db.models import Max, Model
 
 from conventions import specimens
 from conventions.importing import IMPORTER as CONVENTIONS
@@ -34,10 +35,12 @@ from invoicing.importers.expenses import IMPORTER as EXPENSES
 from invoicing.importers.expenses import name_of
 from invoicing.importers.payments import IMPORTER as PAYMENTS
 from invoicing.issuing import issue
+from invoicing.liquidation import sending as etats
 from invoicing.models import (
     Acceptance,
     Bordereau,
     BordereauDocument,
+    Campaign,
     Channel,
     CostStatement,
     OwnShare,
@@ -154,7 +157,11 @@ def build(folder: Path) -> list[dict[str, Any]]:
     live_on(DATA, actor=ACTOR, bring=lambda name, file, given: _bring(LATER[name], DATA / file, given))
     write_invoices()
     foretell(actor=ACTOR)
-    return [_row(run, _write_files(run, folder)) for run in runs]
+    rows = []
+    for run in runs:
+        sent = send_out(run.campaign)
+        rows.append(_row(run, _write_files(run, sent, folder), sent))
+    return rows
 
 
 def sign_some() -> None:
@@ -249,9 +256,9 @@ def _issue(call: DemoCall) -> Run:
     return run
 
 
-def _write_files(run: Run, folder: Path) -> int:
-    """Copy the documents of a campaign and of its bordereaux, write the yearly call of a calculation and
-    the PES files; return how many files.
+def _write_files(run: Run, sent: list[tuple[str, bytes]], folder: Path) -> int:
+    """Copy the documents of a campaign, of its bordereaux and of its channel, and write the yearly call
+    of a calculation; return how many files.
     """
     place = folder / "titres" / run.campaign.schedule.code / run.campaign.school_year_label
     place.mkdir(parents=True, exist_ok=True)
@@ -263,20 +270,31 @@ def _write_files(run: Run, folder: Path) -> int:
     for name, link in named:
         (place / f"{name}.pdf").write_bytes(documents.read(link.document))
     write_yearly_call(run, place / "appel-annuel.xlsx")
-    return len(named) + 1 + _write_pes(run, place)
+    for name, content in sent:
+        (place / name).write_bytes(content)
+    return len(named) + 1 + len(sent)
 
 
-def _write_pes(run: Run, place: Path) -> int:
-    """Make the PES file of each bordereau of a campaign, where its issuer is under Hélios."""
-    channels = Channel.objects.filter(issuer=run.campaign.schedule.issuer, kind=Channel.Kind.HELIOS)
-    if not channels.exists():
-        return 0
-    titres = Titre.objects.filter(campaign=run.campaign).order_by()
-    bordereaux = Bordereau.objects.filter(pk__in=titres.values("bordereau"))
-    for bordereau in bordereaux.select_related("issuer"):
-        sending = flows.produce(bordereau=bordereau, actor=ACTOR, on=bordereau.issued_on)
-        (place / sending.file_name).write_bytes(documents.read(sending.document))
-    return len(bordereaux)
+def send_out(campaign: Campaign) -> list[tuple[str, bytes]]:
+    """Make what the channel of a campaign's issuer asks for; return its files, by name.
+
+    Each is dated of what it tells, so that the demonstration is the same on any day.
+    """
+    channel = Channel.objects.get(issuer=campaign.schedule.issuer)
+    titres = Titre.objects.filter(campaign=campaign).order_by()
+    if channel.kind == Channel.Kind.HELIOS:
+        bordereaux = Bordereau.objects.filter(pk__in=titres.values("bordereau"))
+        sendings = [
+            flows.produce(bordereau=row, actor=ACTOR, on=row.issued_on)
+            for row in bordereaux.select_related("issuer")
+        ]
+        return [(sending.file_name, documents.read(sending.document)) for sending in sendings]
+    if channel.kind == Channel.Kind.STATE:
+        last = titres.aggregate(last=Max("issued_on"))["last"]
+        sending = etats.produce(campaign=campaign, rank=1, actor=ACTOR, on=last)
+        files = (sending.file_name, sending.document), (sending.workbook_name, sending.workbook)
+        return [(name, documents.read(document)) for name, document in files]
+    return []
 
 
 def write_invoices() -> None:
@@ -297,7 +315,7 @@ def _name(bordereau: Bordereau) -> str:
     return f"bordereau{of}-{bordereau.exercice}-{bordereau.number}"
 
 
-def _row(run: Run, files: int) -> dict[str, Any]:
+def _row(run: Run, files: int, sent: list[tuple[str, bytes]]) -> dict[str, Any]:
     schools = [
         school
         for member in run.basis["members"]
@@ -313,6 +331,9 @@ def _row(run: Run, files: int) -> dict[str, Any]:
         "pupils": sum(counts) if counts else "–",
         "total": euros(run.total),
         "documents": files,
+        "sent": [
+            {"file": name, "sha256": hashlib.sha256(content).hexdigest()} for name, content in sent
+        ],
     }
 
 

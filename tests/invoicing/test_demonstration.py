@@ -2,14 +2,17 @@
 
 import csv
 import datetime as dt
+import hashlib
 import io
 import re
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.contrib.auth import authenticate
 from django.db import connection
+from openpyxl import load_workbook
 from pypdf import PdfReader
 
 from conventions import on_file, states
@@ -38,6 +41,7 @@ from invoicing.facturx.profiles import Profile
 from invoicing.facturx.validation import check
 from invoicing.models import (
     Bordereau,
+    Channel,
     ClosedExercice,
     MandatRequest,
     PendingReceipt,
@@ -47,6 +51,8 @@ from invoicing.models import (
     TitreDocument,
 )
 from invoicing.payments import standing
+from invoicing.pes.schema import breaches
+from invoicing.pes.sending import prepare
 from invoicing.regimes import load_regimes
 from invoicing.roles import ROLES
 from invoicing.statuses import ORDER, Status, with_status
@@ -54,6 +60,7 @@ from invoicing.verification import verify
 from members.models import Signatory, User
 from tests.factories import IssuerFactory
 from tests.invoicing.few_queries import check_every_page
+from tests.invoicing.spreadsheet import Book
 
 pytestmark = pytest.mark.django_db
 
@@ -99,11 +106,12 @@ def test_the_demonstration_issues_every_regime_and_its_documents(tmp_path):
     assert plain(table["Occitanie", "2024-2025", 66]["total"]) == "2 970,00 €"
     suffixes = (".pdf", ".xlsx", ".xml")
     files = [path for path in (tmp_path / "titres").rglob("*") if path.suffix in suffixes]
-    titres, corrections, bordereaux, workbooks, flows = 36 + 1, 2, 6 + 2, 5, 3
+    titres, corrections, bordereaux, workbooks = 36 + 1, 2, 6 + 2, 5
+    sent = [tmp_path / "titres" / place for place in SENT]
     assert sum(row["documents"] for row in table.values()) == len(files)
     invoices = titres + corrections
-    assert len(files) == titres + corrections + invoices + bordereaux + workbooks + flows
-    assert Sending.objects.count() == flows
+    assert len(files) == titres + corrections + invoices + bordereaux + workbooks + len(sent)
+    assert check_sent(rows, sent) == 5
     for username in ACCOUNTS:
         assert authenticate(username=username, password=PASSWORD).is_staff
     assert set(ACCOUNTS) - {"admin"} == set(ROLES)
@@ -166,6 +174,42 @@ def check_lives():
     assert (answered.answer, answered.shown.debtor.name) == ("rejetee", "Commune de Muret")
     assert agreed.debtor.name == "Commune de Fonsorbes"
     assert {entry.actor for entry in JournalEntry.objects.all()} <= {ACTOR, TEXTS_AUTHOR}
+
+
+SENT = (
+    "SOMME-COLLEGES/2020-2021/SPECIMEN_PESALR1_SOMME002021B1E1.xml",
+    "SOMME-1D/2020-2021/SPECIMEN_PESALR1_SOMME002021B2E1.xml",
+    "NPDC-ENT/2023-2024/SPECIMEN_PESALR1_NPDC002024B1E1.xml",
+    "OCC-ENT-ECOLE/2020-2021/SPECIMEN_etat-liquidatif-OCC-ENT-ECOLE-2020-2021-n1.pdf",
+    "OCC-ENT-ECOLE/2020-2021/SPECIMEN_etat-liquidatif-OCC-ENT-ECOLE-2020-2021-n1.xlsx",
+    "OCC-ENT-ECOLE/2024-2025/SPECIMEN_etat-liquidatif-OCC-ENT-ECOLE-2024-2025-n1.pdf",
+    "OCC-ENT-ECOLE/2024-2025/SPECIMEN_etat-liquidatif-OCC-ENT-ECOLE-2024-2025-n1.xlsx",
+)
+
+
+def check_sent(rows, paths):
+    """Each issuer has the files of its channel, those that the journal keeps; return its sendings."""
+    told = [(item["file"], item["sha256"]) for row in rows for item in row["sent"]]
+    assert told == [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in paths]
+    kept = {}
+    for sending in Sending.objects.select_related("document", "workbook", "bordereau").order_by("pk"):
+        kept[sending.file_name] = sending.document.sha256
+        if sending.campaign_id:
+            kept[sending.workbook_name] = sending.workbook.sha256
+        else:
+            assert prepare(sending.bordereau, on=sending.bordereau.issued_on).findings == []
+            assert sending.schema == bool(settings.PES_XSD_DIR)
+    assert dict(told) == kept
+    for path in paths:
+        if path.suffix == ".xml" and settings.PES_XSD_DIR:
+            assert breaches(path.read_bytes(), Path(settings.PES_XSD_DIR)) == []
+        if path.suffix == ".xlsx":
+            checks = Book(load_workbook(path)).records("Rapprochement")
+            assert {check["Verdict"] for check in checks} == {"OK"}
+    channels = Channel.objects.order_by("issuer__code").values_list("issuer__code", "kind")
+    sent = Sending.objects.order_by("channel").values_list("channel", flat=True).distinct()
+    assert {kind for _, kind in channels} == set(sent)
+    return Sending.objects.count()
 
 
 def check_invoices(count):

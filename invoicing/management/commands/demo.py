@@ -34,6 +34,10 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(rows, ensure_ascii=False, indent=2))
             return
         self.stdout.write(_table(rows))
+        self.stdout.write("\nProduit pour le canal de chaque émetteur (docs/canaux.md) :")
+        for row in rows:
+            for sent in row["sent"]:
+                self.stdout.write(f"  {row['year']}  {sent['file']}")
         self.stdout.write(
             "\nPDF et classeurs : dossier demo/. Ensuite : « make serve », puis "
             "http://127.0.0.1:8000/ avec l'un de ces comptes\n"
