@@ -207,8 +207,19 @@ class StaffInline(TabularInline):
 class ConfirmedAction:
     """A page that says what will happen, then does it on POST only."""
 
-    def confirm(self, request: HttpRequest, title: str, obj: Model, **context: Any) -> HttpResponse:
-        """Answer with the page: `facts` and `warnings` to read, a `form` to fill, a `button`."""
+    def confirm(
+        self,
+        request: HttpRequest,
+        title: str,
+        obj: Model,
+        *,
+        template: str = "admin/entsvc/confirm.html",
+        **context: Any,
+    ) -> HttpResponse:
+        """Answer with the page: `facts` and `warnings` to read, a `form` to fill, a `button`.
+
+        `template` is one that adds to it.
+        """
         context = {
             **self.admin_site.each_context(request),
             "title": title,
@@ -223,7 +234,7 @@ class ConfirmedAction:
             "warnings": [],
             **context,
         }
-        return TemplateResponse(request, "admin/entsvc/confirm.html", context)
+        return TemplateResponse(request, template, context)
 
     def visible_or_404(self, request: HttpRequest, object_id: str) -> Model:
         """Return a row that the account may see; a key that is none is no row."""

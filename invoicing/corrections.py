@@ -26,7 +26,7 @@ from invoicing.correction_payload import (
     lines_of,
     taken_by_line,
 )
-from invoicing.issuing import check_ledger
+from invoicing.issuing import check_ledger, frame_for
 from invoicing.models import Bordereau, Series, Titre, TitreLine
 from invoicing.numbering import (
     IssueRefused,
@@ -304,6 +304,7 @@ def _number_and_write(
     series = {"issuer": issuer, "exercice": exercice, "on": on, "budget": first.budget}
     numbers = list(take_numbers(kind=Series.CORRECTION, count=len(prepared), **series))
     [bordereau_number] = take_numbers(kind=Series.CORRECTION_BORDEREAU, count=1, **series)
+    external = is_external(issuer, first.budget, exercice, Series.CORRECTION)
     bordereau = Bordereau(
         issuer=issuer,
         kind=Bordereau.Kind.CORRECTIONS,
@@ -315,8 +316,8 @@ def _number_and_write(
         signatory=str(signatory),
         count=len(prepared),
         total=sum(Decimal(item.payload["total"]) for item in prepared),
+        invoice_frame=frame_for(issuer, external=external),
     )
-    external = is_external(issuer, first.budget, exercice, Series.CORRECTION)
     rows = [
         _titre(item, number, bordereau, external) for item, number in zip(prepared, numbers, strict=True)
     ]

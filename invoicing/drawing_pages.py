@@ -37,7 +37,7 @@ def documents_page(request: HttpRequest, pk: UUID) -> HttpResponse:
         "stalled": ASKED not in request.GET and drawing.is_stalled(bordereau),
         "failures": failures,
         "more": len(failures) == FAILURES,
-        "waits": any(failure.titre for failure in failures),
+        "waits": any(failure.titre and not failure.invoice for failure in failures),
         "inline": background.is_inline(),
         "may_start": request.user.has_perm(DRAW),
     }

@@ -13,14 +13,16 @@ from typing import Any
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Max, QuerySet
 from django.utils import timezone
+from django.utils.text import capfirst
 
 from entsvc import journal
 from entsvc.french import euros
 from entsvc.triggers import missing as missing_triggers
-from invoicing import apart, claims, gates
+from invoicing import apart, claims, gates, preflight
 from invoicing.called_twice import called_from_others
+from invoicing.facturx.profiles import Profile, wants_facturx
 from invoicing.mentions import missing_for_debtor
-from invoicing.models import Bordereau, Call, CallLine, Campaign, Run, Series, Titre, TitreLine
+from invoicing.models import Bordereau, Call, CallLine, Campaign, Channel, Run, Series, Titre, TitreLine
 from invoicing.models.titres import Titres
 from invoicing.numbering import (
     IssueRefused,
@@ -31,9 +33,9 @@ from invoicing.numbering import (
     take_numbers,
     why_over,
 )
-from invoicing.payload import Letterhead, draft, letterhead, numbered
+from invoicing.payload import Letterhead, claim, draft, letterhead, numbered
 from invoicing.seals import seal
-from members.models import Signatory
+from members.models import Issuer, Signatory
 
 Draft = tuple[Call, list[CallLine], dict[str, Any]]
 
@@ -67,7 +69,8 @@ def issue(
     """Issue the clean calls of a run that have no titre yet in its campaign.
 
     Called again, it issues only what is left. Raises IssueRefused (French messages) when nothing can be
-    issued at all: wrong signatory, missing mention, date before the series, exercice wrong or over.
+    issued at all: wrong signatory, missing mention, date before the series, exercice wrong or over, what
+    the issuer's channel would refuse of every titre. What it would refuse of one blocks that one.
     """
     issuer = run.campaign.schedule.issuer
     check_ledger()
@@ -80,7 +83,7 @@ def issue(
     _check_exercice(issued.exercice, on, head, issuer.complementary_days)
     ready, issued.blocked = _sort_calls(run)
     issued.warnings += _unverified_sirets(ready)
-    drafts = _drafts(ready, run, head)
+    drafts = _cleared(_drafts(ready, run, head), issued, run, head, on)
     try:
         with transaction.atomic():
             _number_and_write(issued, drafts, run, head, signatory, on, actor)
@@ -91,6 +94,26 @@ def issue(
         ) from error
     issued.warnings += numbers_left(issuer, issued.exercice)
     return issued
+
+
+def _cleared(drafts: list[Draft], issued: Issued, run: Run, head: Letterhead, on: date) -> list[Draft]:
+    """Return the drafts that their channel would take; the others are blocked."""
+    refused = refused_by_channel(drafts, run, head, issued.exercice, on)
+    issued.blocked += [
+        Blocked(call.siret, call.name, refused[call.pk]) for call, _, _ in drafts if call.pk in refused
+    ]
+    return [item for item in drafts if item[0].pk not in refused]
+
+
+def refused_by_channel(
+    drafts: list[Draft], run: Run, head: Letterhead, exercice: int, on: date
+) -> dict[int, list[str]]:
+    """Return, by call, what the channel would refuse of it; raise IssueRefused for what it would of all."""
+    channel = Channel.objects.filter(issuer=run.campaign.schedule.issuer_id).first()
+    checked = preflight.check(drafts, run=run, channel=channel, head=head, exercice=exercice, on=on)
+    if checked.common:
+        raise IssueRefused(*(capfirst(finding.told) for finding in checked.common))
+    return {pk: [capfirst(finding.told) for finding in found] for pk, found in checked.by_call.items()}
 
 
 def head_of(run: Run, signatory: Signatory, on: date) -> Letterhead:
@@ -142,11 +165,7 @@ def _unverified_sirets(calls: list[Call]) -> list[str]:
 
 def _sort_calls(run: Run) -> tuple[list[Call], list[Blocked]]:
     """Part the calls not issued yet between those that are ready and those that are blocked."""
-    calls = list(
-        run.calls.select_related("debtor")
-        .exclude(debtor__in=_principals(run.campaign).values("debtor"))
-        .order_by("siret")
-    )
+    calls = list(unissued(run))
     reasons = blocking_reasons(run, calls)
     for siret, message in claims.outdated(run).items():
         for call in (call for call in calls if call.siret == siret and call.total):
@@ -156,6 +175,12 @@ def _sort_calls(run: Run) -> tuple[list[Call], list[Blocked]]:
     ready = [call for call in calls if not reasons[call.pk]]
     blocked = [Blocked(call.siret, call.name, reasons[call.pk]) for call in calls if reasons[call.pk]]
     return ready, blocked + _to_issue_again(run)
+
+
+def unissued(run: Run) -> QuerySet[Call]:
+    """Return the calls of a run, with their debtors, that have no titre in its campaign."""
+    done = _principals(run.campaign).values("debtor")
+    return run.calls.select_related("debtor").exclude(debtor__in=done).order_by("siret")
 
 
 def blocking_reasons(run: Run, calls: Iterable[Call]) -> dict[int, list[str]]:
@@ -229,14 +254,18 @@ def draft_of(call: Call, run: Run, head: Letterhead) -> Draft:
     return only
 
 
+def claims_of(run: Run, calls: list[Call], head: Letterhead) -> list[Draft]:
+    """Return calls with their lines and what channels look at of their drafts; see `draft_of`."""
+    basis = {"facts": run.facts, "charges": run.charges}
+    lines = _lines(calls, run)
+    return [
+        (call, lines[call.pk], claim(head=head, call=call, basis=basis, lines=lines[call.pk]))
+        for call in calls
+    ]
+
+
 def _drafts(calls: list[Call], run: Run, head: Letterhead) -> list[Draft]:
-    lines = defaultdict(list)
-    facts = CallLine.objects.filter(call__run=run).order_by("call_id", "position")
-    if len(calls) == 1:
-        facts = facts.filter(call=calls[0])
-    # Plain rows: as model instances, the lines of a large campaign would fill the memory.
-    for line in facts.values_list("call_id", *LINE_FACTS, named=True).iterator():
-        lines[line.call_id].append(line)
+    lines = _lines(calls, run)
     members = {member["siret"]: member for member in run.basis["members"]}
     return [
         (
@@ -252,6 +281,18 @@ def _drafts(calls: list[Call], run: Run, head: Letterhead) -> list[Draft]:
         )
         for call in calls
     ]
+
+
+def _lines(calls: list[Call], run: Run) -> dict[int, list[Any]]:
+    """Return the lines of calls of a run, by call, in the order in which they are printed."""
+    lines = defaultdict(list)
+    facts = CallLine.objects.filter(call__run=run).order_by("call_id", "position")
+    if len(calls) == 1:
+        facts = facts.filter(call=calls[0])
+    # Plain rows: as model instances, the lines of a large campaign would fill the memory.
+    for line in facts.values_list("call_id", *LINE_FACTS, named=True).iterator():
+        lines[line.call_id].append(line)
+    return lines
 
 
 def _number_and_write(
@@ -314,6 +355,7 @@ def write_titres(
         signatory=str(signatory),
         count=len(drafts),
         total=sum(call.total for call, _, _ in drafts),
+        invoice_frame=frame_for(issuer, external=external),
     )
     titres = [
         _titre(call, payload, number, bordereau, head, campaign, replaces, external)
@@ -334,6 +376,14 @@ def write_titres(
         data=seal((titre.reference, titre.sha256) for titre in titres),
     )
     return bordereau, titres
+
+
+def frame_for(issuer: Issuer, *, external: bool) -> Profile | str:
+    """Return the frame of the invoices that the pieces of a bordereau get by themselves, if any.
+
+    Under the accountant's numbers there is none: its chain deposits the invoice itself.
+    """
+    return "" if external else wants_facturx(issuer) or ""
 
 
 def _titre_line(titre: Titre, line: CallLine) -> TitreLine:

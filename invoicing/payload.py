@@ -92,7 +92,27 @@ def draft(
 
     `basis` is the frozen basis of the run, `member` the debtor's part of it.
     """
-    debtor, agreements = call.debtor, member["agreements"]
+    agreements = member["agreements"]
+    known = claim(head=head, call=call, basis=basis, lines=lines)
+    party = ", ".join(sorted({a["party"] for a in agreements} - {""}))
+    return {
+        **known,
+        "debtor": {**known["debtor"], "party": party},
+        "foundations": [
+            *(_sentence(a["title"]) for a in agreements),
+            *head.facts["foundations"],
+            *_references(basis, member, lines),
+        ],
+        "annexes": _annexes(basis, lines),
+        "sources": _sources(agreements, basis, call.debtor.siret),
+        "total_words": amount_in_words(call.total),
+        "texts": {TEXT_CODES[code]: body for code, body in head.texts.items() if code != "delai"},
+    }
+
+
+def claim(*, head: Letterhead, call: Call, basis: dict, lines: Iterable[LineFacts]) -> dict[str, Any]:
+    """Return who claims what from whom: the part of a draft that channels look at."""
+    debtor = call.debtor
     return {
         **head.facts,
         "debtor": {
@@ -104,20 +124,10 @@ def draft(
             ],
             "service_code": debtor.service_code,
             "engagement_number": basis["facts"].get(ENGAGEMENT) or debtor.engagement_number,
-            "party": ", ".join(sorted({a["party"] for a in agreements} - {""})),
         },
         "subject": basis["facts"]["subject"],
-        "foundations": [
-            *(_sentence(a["title"]) for a in agreements),
-            *head.facts["foundations"],
-            *_references(basis, member, lines),
-        ],
         "charges": _charges(basis, lines),
-        "annexes": _annexes(basis, lines),
-        "sources": _sources(agreements, basis, debtor.siret),
         "total": str(call.total),
-        "total_words": amount_in_words(call.total),
-        "texts": {TEXT_CODES[code]: body for code, body in head.texts.items() if code != "delai"},
     }
 
 

@@ -17,16 +17,19 @@ from invoicing.called_twice import called_from_others
 from invoicing.correction_payload import mention_of
 from invoicing.corrections import Correction
 from invoicing.issuing import (
+    Draft,
     blocking_reasons,
     check_ledger,
     draft_of,
     head_of,
     in_force,
     lock,
+    refused_by_channel,
     write_titres,
 )
 from invoicing.models import Call, CallLine, Campaign, Run, Titre
 from invoicing.numbering import IssueRefused, exercice_for
+from invoicing.payload import Letterhead
 from members import successions
 from members.models import Member, Signatory
 
@@ -76,7 +79,8 @@ def annul_and_reissue(
             call = _call_for(original, debtor, run)
             annulation = _annul(original, reason_code, reason, on, signatory, actor)
             replaced = Titre.objects.get(pk=titre.pk)
-            row, lines, payload = draft_of(call, run, head)
+            row, lines, payload = drafted = draft_of(call, run, head)
+            _check_channel(drafted, run, head, exercice, on)
             _, [new] = write_titres(
                 drafts=[(row, lines, {**payload, "replaces": mention_of(replaced)})],
                 run=run,
@@ -105,6 +109,12 @@ def _exercice(titre: Titre, on: date) -> int:
         return titre.exercice
     over = corrections.why_closed(titre, on)
     return exercice_for(on, None, titre.issuer.complementary_days) if over else titre.exercice
+
+
+def _check_channel(drafted: Draft, run: Run, head: Letterhead, exercice: int, on: date) -> None:
+    """Raise IssueRefused for what the issuer's channel would refuse of the new titre."""
+    for reasons in refused_by_channel([drafted], run, head, exercice, on).values():
+        raise IssueRefused(*reasons)
 
 
 def latest_run(campaign: Campaign) -> Run:

@@ -6,17 +6,16 @@ nothing and the next call goes on where it stopped.
 
 from collections.abc import Iterator
 
-from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from entsvc import documents
 from entsvc.pdf import render_pdf
 from invoicing import bordereau_pdf
+from invoicing.facturx.production import produce_wanted
+from invoicing.keeping import PDF, keep
 from invoicing.models import Titre, TitreDocument
 from tariffs.printed import printed_line
 
 CHUNK = 100
-PDF = TitreDocument.Role.PDF
 
 
 def without_document(titres: QuerySet[Titre]) -> QuerySet[Titre]:
@@ -27,7 +26,7 @@ def without_document(titres: QuerySet[Titre]) -> QuerySet[Titre]:
 
 def render_missing(titres: QuerySet[Titre], failures: list[str] | None = None) -> Iterator[Titre]:
     """Render and store the missing documents one by one, yielding each titre done, then that of their
-    bordereau once none of its titres lacks its own.
+    bordereau once none of its titres lacks its own, then the electronic invoices that it asks for.
 
     Each is stored as soon as it is drawn, outside any transaction of the caller. Given a list of
     `failures`, a titre that can't be drawn or stored adds a French message to it and stops no other.
@@ -46,6 +45,7 @@ def render_missing(titres: QuerySet[Titre], failures: list[str] | None = None) -
             else:
                 yield titre
     bordereau_pdf.draw_complete(titres, failures)
+    produce_wanted(titres, failures)
 
 
 def draw(titre: Titre) -> bytes:
@@ -54,15 +54,3 @@ def draw(titre: Titre) -> bytes:
     context = {**titre.payload, "lines": [printed_line(line) for line in lines]}
     template = "pdf/titre.html" if titre.kind == Titre.Kind.TITRE else "pdf/correction.html"
     return render_pdf(template, context)
-
-
-def keep(titre: Titre, content: bytes, role: TitreDocument.Role) -> None:
-    """Store a document of a titre, once for each role."""
-    document = documents.store(content, content_type="application/pdf", suffix=".pdf")
-    try:
-        with transaction.atomic():
-            TitreDocument.objects.create(titre=titre, role=role, document=document)
-    except IntegrityError:
-        # Another process drew it meanwhile: its document is the one that counts.
-        if not TitreDocument.objects.filter(titre=titre, role=role).exists():
-            raise

@@ -159,16 +159,23 @@ def _other(
     return other, OtherForm({"avec": asked}, runs=choices, first=first)
 
 
-def _page(
-    request: HttpRequest, title: str, run: Run, other: Other | None, then: Side | None
-) -> dict[str, Any]:
-    gathered = other is not None and other.campaigns is not None
+def page_context(request: HttpRequest, title: str, run: Run) -> dict[str, Any]:
+    """Return what every page about a run shows around its own content."""
     return {
         **admin.site.each_context(request),
         "title": title,
         "opts": Run._meta,
         "run": run,
         "campaign": run.campaign,
+    }
+
+
+def _page(
+    request: HttpRequest, title: str, run: Run, other: Other | None, then: Side | None
+) -> dict[str, Any]:
+    gathered = other is not None and other.campaigns is not None
+    return {
+        **page_context(request, title, run),
         "other": other,
         "unissued": then.unissued if then and gathered else 0,
         "asked": request.GET.get("avec", ""),

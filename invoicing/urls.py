@@ -9,6 +9,7 @@ from invoicing import (
     drawing_pages,
     explanation_pages,
     home_page,
+    preflight_pages,
     review_pages,
     work_pages,
 )
@@ -46,6 +47,11 @@ urlpatterns = [
         name="campaign-announce",
     ),
     path("calculs/<int:run>/revue/", admin.site.admin_view(review_pages.review_page), name="review"),
+    path(
+        "calculs/<int:run>/avant-emission/",
+        admin.site.admin_view(preflight_pages.preflight_page),
+        name="preflight",
+    ),
     path(
         "calculs/<int:run>/revue/<int:call>/",
         admin.site.admin_view(review_pages.member_page),

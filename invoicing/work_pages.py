@@ -18,6 +18,7 @@ from entsvc import work_pages, works
 from entsvc.background import Progress, is_quiet
 from entsvc.works import State
 from invoicing import drawing
+from invoicing.facturx.production import FACTURX
 from invoicing.models import Bordereau, BordereauDocument
 from invoicing.rendering import PDF
 from members.access import visible
@@ -61,8 +62,8 @@ def works_page(request: HttpRequest) -> HttpResponse:
         found += [_forecast(row, undrawn.get(row.pk, 0)) for row in forecasts]
     if user.has_perm("invoicing.view_bordereau"):
         rows = list(_bordereaux(user))
-        failed = drawing.failed_of(rows)
-        found += [_drawing(row, failed[row.pk]) for row in rows]
+        failed, refused = drawing.failed_of(rows), drawing.refused_of(rows)
+        found += [_drawing(row, failed[row.pk], refused[row.pk]) for row in rows]
     found.sort(key=lambda entry: entry.at, reverse=True)
     context: dict[str, Any] = {
         **admin.site.each_context(request),
@@ -133,14 +134,18 @@ def _bordereaux(user: Any) -> QuerySet[Bordereau]:
     drawn = Q(titres__documents__role=PDF)
     rows = visible(Bordereau.objects.select_related("issuer"), user).annotate(
         drawn=Count("titres__documents", filter=drawn),
+        invoiced=Count("titres__documents", filter=Q(titres__documents__role=FACTURX)),
         last=Max("titres__documents__document__stored_at"),
         own=Exists(BordereauDocument.objects.filter(bordereau=OuterRef("pk"))),
     )
     return rows.order_by("-issued_at", "-pk")[:LATEST]
 
 
-def _drawing(row: Any, failed: int) -> Entry:
-    progress = drawing.counted_of(row.count, drawn=row.drawn, own=row.own, failed=failed)
+def _drawing(row: Any, failed: int, refused: int) -> Entry:
+    invoices = drawing.Invoices(row.invoiced, refused) if row.invoice_frame else None
+    progress = drawing.counted_of(
+        row.count, drawn=row.drawn, own=row.own, failed=failed, invoices=invoices
+    )
     return Entry(
         at=row.issued_at,
         actor=row.issued_by,

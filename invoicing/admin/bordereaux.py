@@ -23,6 +23,7 @@ from invoicing.admin.facturx import BordereauFacturx
 from invoicing.admin.titre_lists import named
 from invoicing.bordereau_pdf import document_of
 from invoicing.bordereaux import State, StepRefused, send, sign, signature_warnings, state_of
+from invoicing.facturx.production import wanted
 from invoicing.follow_up_forms import SendForm, SignForm
 from invoicing.models import Bordereau, BordereauEvent, Titre
 from invoicing.pes import pages as pes_pages
@@ -205,10 +206,16 @@ class BordereauAdmin(BordereauFacturx, ConfirmedAction, ScopedReadOnlyAdmin):
         titres = bordereau.titres.all()
         if request.method != "POST":
             left, numbered = without_document(titres).count(), to_draw(titres).count()
-            if not left and not numbered:
+            invoices = wanted(titres).count()
+            if not left and not numbered and not invoices:
                 every = f"{bordereau} : tous ses PDF sont déjà produits."
                 return self._nothing_to_do(request, bordereau, every)
             facts = [f"{plural(left, 'PDF manquant', 'PDF manquants')} sur {bordereau.count}."]
+            if invoices:
+                lacking = plural(
+                    invoices, "facture électronique manquante", "factures électroniques manquantes"
+                )
+                facts.append(f"{lacking} à des pièces qui ont leur PDF.")
             if numbered:
                 facts.append(
                     f"{plural(numbered, 'titre')} à produire au numéro du comptable : ce document est "

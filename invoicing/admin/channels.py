@@ -35,11 +35,13 @@ LAW = (
 
 @admin.register(Channel)
 class ChannelAdmin(ScopedAdmin):
-    list_display = ["issuer", "kind", "body_code", "bank_reference", "payment_code"]
+    list_display = [
+        "issuer", "kind", "body_code", "bank_reference", "payment_code", "invoice_frame",
+    ]  # fmt: skip
     list_filter = ["kind"]
     list_select_related = ["issuer"]
     fieldsets = [
-        (None, {"fields": ["issuer", "kind"], "description": LAW}),
+        (None, {"fields": ["issuer", "kind", "invoice_frame"], "description": LAW}),
         ("Hélios", {"fields": ["body_code", "bank_reference", "payment_code"]}),
     ]
 

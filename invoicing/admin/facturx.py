@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
@@ -39,14 +39,24 @@ UNCHECKED = (
 
 
 class ProfileForm(forms.Form):
-    """The frame in which the invoices are written."""
+    """The frame in which the invoices are written: not asked where their bordereau says it."""
 
     profile = forms.ChoiceField(
-        label="Cadre de facturation",
-        choices=[(str(profile), profile.label) for profile in Profile],
-        initial=str(Profile.REFORM),
-        widget=UnfoldAdminSelectWidget,
+        label="Cadre de facturation", choices=Profile.choices, widget=UnfoldAdminSelectWidget
     )
+
+    def __init__(self, *args: Any, bordereau: Bordereau, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.asked = bordereau.invoice_frame
+        if self.asked:
+            del self.fields["profile"]
+        else:
+            self.fields["profile"].initial = wants_facturx(bordereau.issuer) or Profile.REFORM
+
+    @property
+    def frame(self) -> Profile:
+        """Return the frame asked for, or chosen."""
+        return Profile(self.asked or self.cleaned_data["profile"])
 
 
 class TitreFacturx:
@@ -60,9 +70,9 @@ class TitreFacturx:
         kept = kept_of(titre)
         if kept is not None:
             return self._show(request, titre, kept)
-        form = ProfileForm(request.POST or None)
+        form = ProfileForm(_posted(request), bordereau=titre.bordereau)
         refused = why_not(titre)
-        may = request.user.has_perm(PRODUCES) and wants_facturx(titre.issuer)
+        may = request.user.has_perm(PRODUCES)
         if request.method == "POST" and not may:
             raise PermissionDenied
         if request.method == "POST" and form.is_valid():
@@ -74,7 +84,11 @@ class TitreFacturx:
             TITLE,
             titre,
             form=form if ready else None,
-            facts=[f"{titre.reference} n'a pas de facture électronique.", WHAT],
+            facts=[
+                f"{titre.reference} n'a pas de facture électronique.",
+                WHAT,
+                *_by_itself(titre.bordereau),
+            ],
             warnings=[*refused, *_unchecked()],
             button="Produire" if ready else "",
         )
@@ -111,8 +125,8 @@ class BordereauFacturx:
         if not self.has_view_permission(request):
             raise PermissionDenied
         bordereau = self.visible_or_404(request, object_id)
-        may = request.user.has_perm(PRODUCES) and wants_facturx(bordereau.issuer)
-        form = ProfileForm(request.POST or None)
+        may = request.user.has_perm(PRODUCES)
+        form = ProfileForm(_posted(request), bordereau=bordereau)
         if request.method == "POST" and not may:
             raise PermissionDenied
         if request.method == "POST" and form.is_valid():
@@ -127,7 +141,7 @@ class BordereauFacturx:
             "Factures électroniques",
             bordereau,
             form=form if ready else None,
-            facts=[WHAT, *_counted(bordereau, left)],
+            facts=[WHAT, *_by_itself(bordereau), *_counted(bordereau, left)],
             warnings=[
                 *(f"{why} Concerne {named(refs)}." for why, refs in stopped.items()),
                 *(_unchecked() if ready else []),
@@ -155,14 +169,26 @@ def _counted(bordereau: Bordereau, left: int) -> list[Any]:
     return [counted, format_html('<a class="underline" href="{}">Les télécharger (ZIP)</a>', url)]
 
 
+def _by_itself(bordereau: Bordereau) -> list[str]:
+    """Say that the channel asked for the invoices of a bordereau, which are then made after its PDFs."""
+    if not bordereau.invoice_frame:
+        return []
+    frame = Profile(bordereau.invoice_frame).label
+    return [f"Demandée par le canal d'envoi, d'office après le PDF. Cadre {frame}."]
+
+
+def _posted(request: HttpRequest) -> QueryDict | None:
+    """Return what was posted, be it nothing: the form may have no field."""
+    return request.POST if request.method == "POST" else None
+
+
 def _unchecked() -> list[str]:
     return [] if is_installed() else [UNCHECKED]
 
 
 def _produced(request: HttpRequest, titres: QuerySet[Titre], form: ProfileForm) -> None:
-    profile = Profile(form.cleaned_data["profile"])
     actor = request.user.get_username()
-    _tell(request, produce(titres=titres, profile=profile, actor=actor, seconds=SECONDS))
+    _tell(request, produce(titres=titres, profile=form.frame, actor=actor, seconds=SECONDS))
 
 
 def _tell(request: HttpRequest, made: Produced) -> None:

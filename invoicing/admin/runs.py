@@ -330,6 +330,7 @@ class RunAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
             request,
             "Émettre les titres",
             run,
+            template="admin/invoicing/issue.html",
             form=form,
             facts=facts,
             warnings=warnings,

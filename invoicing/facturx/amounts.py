@@ -7,8 +7,12 @@ A price is never negative there (BR-27): what a titre deducts becomes an allowan
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 ZERO = Decimal("0.00")
+_COPIED = (
+    "charge", "agreement", "uai", "school", "commune", "quantity", "unit_price", "amount", "explanation",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,13 @@ class Amounts:
     def due(self) -> Decimal:
         """Return what is left to pay (BT-109, BT-112 and BT-115)."""
         return self.of_lines - self.allowed
+
+
+def lines_of(rows: Iterable[Any]) -> list[Line]:
+    """Return the lines that rows of a titre or of a call say, in the same order."""
+    return [
+        Line(label=row.charge_label, **{name: getattr(row, name) for name in _COPIED}) for row in rows
+    ]
 
 
 def amounts_of(lines: Iterable[Line]) -> Amounts:

@@ -4,6 +4,7 @@ The invoice is a further document of the titre: the PDF that was stored, not dra
 within it. None is kept that the rules refuse; without their processor, it is kept unchecked and said so.
 """
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,25 +12,25 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from django.db import DatabaseError
 from django.db.models import Exists, OuterRef, QuerySet
 
 from entsvc import documents, journal
 from entsvc.french import plural
-from invoicing.facturx.amounts import Line
+from invoicing.facturx.amounts import Line, lines_of
 from invoicing.facturx.facts import facts_of
 from invoicing.facturx.invoice_xml import XmlRefused, embed, extract, process_of, xml_of
 from invoicing.facturx.profiles import Profile
 from invoicing.facturx.refusals import refusals
 from invoicing.facturx.validation import Verdict, check
-from invoicing.models import Bordereau, Titre, TitreDocument, TitreLine
-from invoicing.rendering import PDF, keep
+from invoicing.keeping import PDF, keep
+from invoicing.models import Bordereau, Titre, TitreDocument
+
+log = logging.getLogger(__name__)
 
 FACTURX = TitreDocument.Role.FACTURX
 BATCH = 50  # titres whose rules run in one process
 NO_PDF = "Son PDF n'est pas encore produit : produisez-le au bordereau."
-COPIED = (
-    "charge", "agreement", "uai", "school", "commune", "quantity", "unit_price", "amount", "explanation",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,44 @@ def produce(
     return made
 
 
+def wanted(titres: QuerySet[Titre]) -> QuerySet[Titre]:
+    """Return those of these titres whose bordereau asks for an invoice that they lack, once drawn."""
+    stored = TitreDocument.objects.filter(titre=OuterRef("pk"), role=PDF)
+    return lacking(titres).filter(Exists(stored)).exclude(bordereau__invoice_frame="")
+
+
+def produce_wanted(titres: QuerySet[Titre], failures: list[str] | None = None) -> None:
+    """Write, check and keep the invoices that bordereaux ask for, once each.
+
+    Given a list of `failures`, each that can't be adds a French message to it.
+    """
+    for profile in Profile:
+        framed = wanted(titres).filter(bordereau__invoice_frame=profile)
+        keys = list(framed.values_list("pk", flat=True))
+        for start in range(0, len(keys), BATCH):
+            refused = produce_some(keys[start : start + BATCH], profile).refused
+            if failures is not None:
+                failures += [f"{item.reference} : {' '.join(item.messages)}" for item in refused]
+
+
+def produce_some(keys: Sequence[UUID], profile: Profile) -> Produced:
+    """Write, check and keep the invoices of some titres, in one process of the rules.
+
+    One that breaks the library stops no other: it is refused.
+    """
+    made, titres = Produced(), _loaded(keys)
+    try:
+        _produce(titres, profile, made)
+    except (DatabaseError, OSError):
+        raise
+    except Exception:
+        log.exception("Factures électroniques, une par une")
+        made = Produced()
+        for titre in titres:
+            _produce_alone(titre, profile, made)
+    return made
+
+
 def kept_of(titre: Titre) -> TitreDocument | None:
     """Return the electronic invoice of a titre, when it has one."""
     return titre.documents.filter(role=FACTURX).select_related("document").first()
@@ -132,6 +171,19 @@ def _produce(batch: Sequence[Titre], profile: Profile, made: Produced) -> None:
             made.unchecked += not verdict.is_checked
 
 
+def _produce_alone(titre: Titre, profile: Profile, made: Produced) -> None:
+    try:
+        _produce([titre], profile, made)
+    except (DatabaseError, OSError):
+        raise
+    except Exception as error:
+        log.exception("Facture électronique %s", titre.reference)
+        told = (
+            f"Facture impossible ({type(error).__name__}) : reprenez ; si l'échec revient, signalez-le."
+        )
+        made.refused.append(Refused(titre.pk, titre.reference, [told]))
+
+
 def _keep(titre: Titre, xml: bytes) -> list[str]:
     """Keep the stored PDF of a titre with an XML within it; return why it can't be."""
     link = next(link for link in titre.documents.all() if link.role == PDF)
@@ -153,10 +205,7 @@ def _keep(titre: Titre, xml: bytes) -> list[str]:
 
 
 def _lines(titre: Titre) -> list[Line]:
-    rows: list[TitreLine] = sorted(titre.lines.all(), key=lambda line: line.position)
-    return [
-        Line(label=row.charge_label, **{name: getattr(row, name) for name in COPIED}) for row in rows
-    ]
+    return lines_of(sorted(titre.lines.all(), key=lambda line: line.position))
 
 
 def _record(made: Produced, titres: QuerySet[Titre], profile: Profile, actor: str) -> None:

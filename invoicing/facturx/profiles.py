@@ -1,31 +1,35 @@
-"""Which frame an electronic invoice is written in, and for whom one is offered."""
+"""Which frame an electronic invoice is written in, and for whom one is made by itself."""
 
-from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from django.db.models import TextChoices
 
 from members.models import Issuer
 
+if TYPE_CHECKING:
+    from invoicing.models import Channel
 
-class Profile(StrEnum):
+
+class Profile(TextChoices):
     """The business process of the invoice (BT-23): it decides which rules apply."""
 
-    REFORM = "S1"  # the frame of the reform: EN 16931 and the French rules BR-FR
-    CHORUS = "A1"  # the former frame of Chorus Pro, which BR-FR-08 does not know: EN 16931 alone
-
-    @property
-    def label(self) -> str:
-        """Return its name on a screen."""
-        return LABELS[self]
+    # The frame of the reform: EN 16931 and the French rules BR-FR.
+    REFORM = "S1", "S1 – réforme de la facture électronique (EN 16931 et règles françaises BR-FR)"
+    # The former frame of Chorus Pro, which BR-FR-08 does not know: EN 16931 alone.
+    CHORUS = "A1", "A1 – cadre historique de Chorus Pro (EN 16931 seule)"
 
 
-LABELS = {
-    Profile.REFORM: "S1 – réforme de la facture électronique (EN 16931 et règles françaises BR-FR)",
-    Profile.CHORUS: "A1 – cadre historique de Chorus Pro (EN 16931 seule)",
-}
+def wants_facturx(issuer: Issuer) -> Profile | None:
+    """Return the frame in which the titres of an issuer get their electronic invoice by themselves.
 
-
-def wants_facturx(issuer: Issuer) -> bool:
-    """Tell whether the titres of an issuer may have their electronic invoice.
-
-    All of them for now, on demand: the one place where a channel chosen by issuer will decide.
+    The one place that decides it: its channel says so. None where each is made on demand.
     """
-    return True
+    from invoicing.models import Channel  # which reads the frames of this module
+
+    channel = Channel.objects.filter(issuer=issuer).first()
+    return frame_of(channel) if channel else None
+
+
+def frame_of(channel: "Channel") -> Profile | None:
+    """Return the frame that a channel asks for."""
+    return Profile(channel.invoice_frame) if channel.invoice_frame else None

@@ -7,6 +7,7 @@ from simple_history.models import HistoricalRecords
 
 from entsvc.models import StoredDocument
 from entsvc.triggers import protected
+from invoicing.facturx.profiles import Profile
 from invoicing.models.runs import Campaign
 from invoicing.models.titres import Bordereau
 from members.models import Issuer
@@ -51,6 +52,14 @@ class Channel(models.Model):
         validators=[RegexValidator(r"^[0-9]{6}$", "Ce code a six chiffres.")],
         help_text="Celui de la collectivité, six chiffres ; vide sans paiement en ligne.",
     )
+    invoice_frame = models.CharField(
+        "facture électronique (Factur-X)",
+        max_length=2,
+        blank=True,
+        choices=Profile,
+        help_text="Choisi, chaque titre émis ensuite a sa facture électronique dans ce cadre, dès que "
+        "son PDF est produit ; vide, elle se produit à la demande. Chorus Pro en exige une.",
+    )
 
     history = HistoricalRecords()
 
@@ -64,7 +73,13 @@ class Channel(models.Model):
                 name="channel_helios_is_known_there",
                 violation_error_message="Hélios exige le code de la collectivité et l'identifiant "
                 "créancier : demandez-les au comptable.",
-            )
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind="chorus_pro") | ~Q(invoice_frame=""),
+                name="channel_chorus_pro_takes_invoices",
+                violation_error_message="Chorus Pro ne prend que des factures électroniques : choisissez "
+                "leur cadre.",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -13,6 +13,7 @@ from entsvc.bulk import BulkManager
 from entsvc.fields import FingerprintField, MoneyField
 from entsvc.models import StoredDocument
 from entsvc.triggers import frozen_when, protected
+from invoicing.facturx.profiles import Profile
 from invoicing.models.runs import Call, Campaign, LineFacts, Run
 from members.models import Issuer, Member
 
@@ -79,6 +80,13 @@ class Bordereau(models.Model):
     signatory = models.CharField("signataire", max_length=410)
     count = models.PositiveIntegerField("nombre de pièces")
     total = MoneyField("total")
+    invoice_frame = models.CharField(
+        "cadre des factures électroniques",
+        max_length=2,
+        blank=True,
+        choices=Profile,
+        help_text="Celui que le canal demandait à l'émission ; vide : aucune d'office.",
+    )
 
     class Meta:
         verbose_name = "bordereau"

@@ -19,7 +19,7 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\xa0\xad]+")
 def latin(text: str) -> str:
     """Return a text on one line, all of whose characters ISO-8859-1 can write: the same twice over."""
     text = unicodedata.normalize("NFC", text).translate(STAND_INS)
-    written = "".join(map(_written, text))
+    written = text if _is_written(text) else "".join(map(_written, text))
     return " ".join(_CONTROLS.sub(" ", written).split())
 
 
@@ -34,6 +34,14 @@ def fitted(text: str, most: int) -> str:
 def wrapped(text: str, width: int) -> list[str]:
     """Return a text on lines of at most `width` characters, cut between words where it can be."""
     return textwrap.wrap(latin(text), width, break_on_hyphens=False)
+
+
+def _is_written(text: str) -> bool:
+    try:
+        text.encode(ENCODING)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _written(character: str) -> str:

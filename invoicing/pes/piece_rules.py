@@ -58,13 +58,15 @@ PIECE = (
         lambda piece, _: not values.is_optional_text(piece.engagement, 50),
         "le numéro d'engagement a 50 caractères au plus, pas tous nuls : corrigez-le dans « Membres ».",
         "member",
+        frozen=True,
     ),
     Rule(
         "engagement-etat",
         "BlocPiece/NumeroEngagement",
-        lambda piece, _: piece.debtor.siret == facts.STATE_SIRET and not piece.engagement,
+        lambda piece, _: values.lacks_engagement(piece.debtor.siret, piece.engagement),
         "un service de l'État exige un numéro d'engagement : donnez-le dans « Membres ».",
         "member",
+        frozen=True,
     ),
     Rule(
         "code-service",
@@ -72,6 +74,7 @@ PIECE = (
         lambda piece, _: len(latin(piece.service)) > 100,
         "le code service a 100 caractères au plus : corrigez-le dans « Membres ».",
         "member",
+        frozen=True,
     ),
     Rule(
         "piece-facture",
@@ -81,6 +84,7 @@ PIECE = (
             and [item.kind for item in flow.of_piece(piece)].count(facts.INVOICE) != 1
         ),
         "l'édition 02 va avec une pièce jointe 006, l'avis des sommes à payer, et une seule.",
+        drawn=True,
     ),
     Rule(
         "piece-jointe",
@@ -89,6 +93,7 @@ PIECE = (
         "son document ou une autre pièce jointe manque : produisez d'abord les PDF du bordereau (« PDF "
         "manquants »).",
         "titre",
+        drawn=True,
     ),
     Rule(
         "lignes",
@@ -133,9 +138,9 @@ PIECE = (
         "siret-debiteur",
         "InfoTiers/IdTiers",
         lambda piece, _: not values.is_siret(piece.debtor.siret),
-        "le SIRET du débiteur a quatorze chiffres et une clé juste : corrigez-le dans « Membres » ; un "
-        "titre déjà émis s'annule et s'émet de nouveau.",
+        "le SIRET du débiteur a quatorze chiffres et une clé juste : corrigez-le dans « Membres ».",
         "member",
+        frozen=True,
     ),
     Rule(
         "categorie-tiers",
@@ -149,17 +154,18 @@ PIECE = (
         "nom-debiteur",
         "InfoTiers/Nom",
         lambda piece, _: not is_name(piece.debtor.name),
-        f"le nom du débiteur tient sur deux lignes de {WIDTH} caractères : abrégez-le dans « Membres » "
-        "; un titre déjà émis s'annule et s'émet de nouveau.",
+        f"le nom du débiteur tient sur deux lignes de {WIDTH} caractères : abrégez-le dans « Membres ».",
         "member",
+        frozen=True,
     ),
     Rule(
         "adresse-debiteur",
         "Tiers/Adresse/Adr2",
         lambda piece, _: not is_street(piece.debtor.place),
-        f"la rue du débiteur tient sur trois lignes de {WIDTH} caractères : abrégez-la dans « Membres "
-        "», adresse ; un titre déjà émis s'annule et s'émet de nouveau.",
+        f"la rue du débiteur tient sur trois lignes de {WIDTH} caractères : abrégez-la dans « Membres », "
+        "adresse.",
         "member",
+        frozen=True,
     ),
     Rule(
         "code-postal",
@@ -167,6 +173,7 @@ PIECE = (
         lambda piece, _: not values.is_postal_code(piece.debtor.place.postal_code),
         "le code postal du débiteur a cinq chiffres : corrigez-le dans « Membres ».",
         "member",
+        frozen=True,
     ),
     Rule(
         "ville",
@@ -174,6 +181,7 @@ PIECE = (
         lambda piece, _: not values.is_text(piece.debtor.place.city, WIDTH),
         f"la ville du débiteur a de 1 à {WIDTH} caractères : corrigez-la dans « Membres ».",
         "member",
+        frozen=True,
     ),
 )
 LINE = (

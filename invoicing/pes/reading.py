@@ -1,32 +1,24 @@
-"""The flow of an issued bordereau, from what was frozen at its issue and the documents stored then.
-
-Two facts come from elsewhere: the channel of the issuer, and the type of each debtor, which no document
-prints.
-"""
+"""The flow of an issued bordereau, from what was frozen at its issue and the documents stored then."""
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from django.db.models import Prefetch, QuerySet, Sum
 
 from conventions.models import Paper, PaperKind
 from entsvc import documents
-from entsvc import texts as dated_texts
 from entsvc.models import StoredDocument
 from invoicing.models import Bordereau, Channel, CostStatement, Sending, Titre, TitreDocument
 from invoicing.pes import facts
 from invoicing.pes.asap import notice
-from invoicing.pes.facts import Attachment, Flow, Line, Origin, Piece, Place
+from invoicing.pes.facts import Attachment, Flow, Origin, Piece
+from invoicing.pes.frozen import flow_of, mark_of, piece_of
 from invoicing.pes.latin import latin
 
-SETTLEMENT, REMEDIES = "asap-reglement", "asap-contestation"
 PDF = TitreDocument.Role.PDF
-SPECIMEN = "SPECIMEN_"
-_PLACE = re.compile(r"(\d{5}) (.+)")
 _NOT_PLAIN = re.compile(r"[^0-9A-Za-z]")
 
 
@@ -36,55 +28,31 @@ def read_flow(bordereau: Bordereau, *, channel: Channel, rank: int, on: date) ->
     Raises CorruptDocument when a stored document is no longer what it was.
     """
     titres = list(_titres(bordereau))
-    frozen = titres[0].payload
-    specimen = frozen["document"]["specimen"]
-    texts = dated_texts.in_force(
-        [frozen["document"]["regime"], bordereau.issuer.code], bordereau.issued_on
+    flow = flow_of(
+        titres[0].payload,
+        bordereau,
+        channel=channel,
+        rank=rank,
+        on=on,
+        cumulated=cumulated(bordereau),
     )
-    values = {
-        "tribunal": bordereau.issuer.tribunal,
-        "emetteur": frozen["issuer"]["name"],
-        "comptable": frozen["accountant"]["name"],
-    }
-    mark = mark_of(bordereau, rank)
-    flow = Flow(
-        file_name=f"{SPECIMEN if specimen else ''}PESALR1_{mark}.xml",
-        made_on=on,
-        post=facts.Post(
-            frozen["accountant"]["codique"],
-            frozen["accountant"]["name"],
-            place_of(frozen["accountant"]["address"]),
-        ),
-        body=_body(frozen, bordereau, channel),
-        signatory=facts.Signatory(
-            *(frozen["signatory"][name] for name in ("first_name", "last_name", "quality"))
-        ),
-        bordereau=_head(bordereau),
-        pieces=(),
-        settlement=dated_texts.fill(texts.get(SETTLEMENT, ""), values),
-        remedies=dated_texts.fill(texts.get(REMEDIES, ""), values),
-        specimen=specimen,
-        sent_before=frozenset(_sent_before(bordereau)),
-    )
-    held = _Attachments(mark, _papers(titres), _statements(titres))
+    flow = replace(flow, sent_before=frozenset(_sent_before(bordereau)))
+    held = _Attachments(mark_of(bordereau, rank), _papers(titres), _statements(titres))
     for titre in titres:
         held.add_piece(flow, _piece(titre), titre)
     return replace(flow, pieces=tuple(held.pieces), attachments=tuple(held.items))
 
 
-def mark_of(bordereau: Bordereau, rank: int) -> str:
-    """Return what names a sending among all those of every issuer, in letters and digits alone."""
-    letter = "B" if bordereau.kind == Bordereau.Kind.TITRES else "C"
-    issuer = _NOT_PLAIN.sub("", bordereau.issuer.code).upper()
-    return f"{issuer}{bordereau.budget}{bordereau.exercice}{letter}{bordereau.number}E{rank}"
-
-
-def place_of(address: list[str]) -> Place:
-    """Return the address that a document prints, whose last line is the post code and the city."""
-    *lines, last = address or [""]
-    found = _PLACE.fullmatch(last)
-    code, city = found.groups() if found else ("", last)
-    return Place(tuple(line.strip() for line in lines if line.strip()), code, city)
+def cumulated(bordereau: Bordereau) -> Decimal:
+    """Return the euros of the bordereaux of a series up to one, itself counted once it is saved."""
+    same = Bordereau.objects.filter(
+        issuer=bordereau.issuer_id,
+        budget=bordereau.budget,
+        exercice=bordereau.exercice,
+        kind=bordereau.kind,
+        number__lte=bordereau.number,
+    )
+    return same.aggregate(sum=Sum("total"))["sum"] or Decimal("0.00")
 
 
 def _titres(bordereau: Bordereau) -> QuerySet[Titre]:
@@ -97,75 +65,15 @@ def _titres(bordereau: Bordereau) -> QuerySet[Titre]:
     )
 
 
-def _body(frozen: dict[str, Any], bordereau: Bordereau, channel: Channel) -> facts.Body:
-    return facts.Body(
-        siret=frozen["issuer"]["siret"],
-        code=channel.body_code,
-        budget=bordereau.budget,
-        name=frozen["issuer"]["name"],
-        place=place_of(frozen["issuer"]["address"]),
-        bank_reference=channel.bank_reference,
-        payment_code=channel.payment_code,
-        payment_url=frozen["accountant"]["payment_url"] if channel.payment_code else "",
-        phone=frozen["issuer"]["contact"]["phone"],
-    )
-
-
-def _head(bordereau: Bordereau) -> facts.Bordereau:
-    same = Bordereau.objects.filter(
-        issuer=bordereau.issuer_id,
-        budget=bordereau.budget,
-        exercice=bordereau.exercice,
-        kind=bordereau.kind,
-        number__lte=bordereau.number,
-    )
-    ordinary = bordereau.kind == Bordereau.Kind.TITRES
-    return facts.Bordereau(
-        exercice=bordereau.exercice,
-        number=bordereau.number,
-        issued_on=bordereau.issued_on,
-        kind=facts.ORDINARY if ordinary else facts.CORRECTIVE,
-        count=bordereau.count,
-        total=bordereau.total,
-        cumulated=same.aggregate(sum=Sum("total"))["sum"],
-    )
-
-
 def _piece(titre: Titre) -> Piece:
-    frozen, ordinary = titre.payload, titre.kind == Titre.Kind.TITRE
-    debtor = frozen["debtor"]
-    return Piece(
+    original = titre.original
+    return piece_of(
+        titre.payload,
         key=str(titre.pk),
-        number=titre.number,
-        kind=facts.ORDINARY if ordinary else facts.CORRECTIVE,
-        nature=facts.REVENUE if ordinary else facts.REDUCTION,
-        edition=facts.BY_CHORUS_PRO if ordinary else facts.WITHOUT_TREATMENT,
-        issued_on=titre.issued_on,
-        subject=frozen["subject"],
-        invoice_number=titre.reference,
         total=titre.total,
-        debtor=facts.Debtor(
-            debtor["siret"], titre.debtor.kind, debtor["name"], place_of(debtor["address"])
-        ),
-        lines=tuple(_lines(frozen)),
-        engagement=debtor["engagement_number"],
-        service=debtor["service_code"],
-        origin=None if ordinary else Origin(titre.original.exercice, titre.original.number),
+        debtor_kind=titre.debtor.kind,
+        origin=original and Origin(original.exercice, original.number),
     )
-
-
-def _lines(frozen: dict[str, Any]) -> Iterator[Line]:
-    """Give what a document sums up by charge, under the imputation that it prints."""
-    imputation = {item["label"]: item["value"] for item in frozen["imputation"]}
-    for charge in frozen["charges"]:
-        words = f"{charge['label']} : {charge['formula']}" if charge["formula"] else charge["label"]
-        yield Line(
-            label=words,
-            product=imputation.get("Code produit local", ""),
-            nature=imputation.get("Nature", ""),
-            function=imputation.get("Fonction", ""),
-            amount=Decimal(charge["amount"]),
-        )
 
 
 def _papers(titres: Iterable[Titre]) -> dict[tuple[int, str], Paper]:

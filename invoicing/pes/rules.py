@@ -4,11 +4,11 @@ They come from the public schemas of the PES v2 and from their notes: types and 
 totals, what an « avis des sommes à payer » by Chorus Pro asks for. None of them is Hélios's own check.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from invoicing.pes import facts, values
-from invoicing.pes.facts import Flow
+from invoicing.pes.facts import Flow, Piece
 from invoicing.pes.findings import Finding, Rule
 from invoicing.pes.latin import latin
 from invoicing.pes.piece_rules import LINE, PIECE, total_of
@@ -264,28 +264,51 @@ ATTACHMENT = (
 RULES = (*FLOW, *NOTICE, *PIECE, *LINE, *ATTACHMENT)
 
 
+REISSUED = " Un titre déjà émis s'annule et s'émet de nouveau."
+
+
 def check(flow: Flow) -> list[Finding]:
     """Return all that stands against writing a flow, in French; nothing when it may be written."""
-    return list(_found(flow))
+    found = [*of_whole(flow), *of_pieces(flow.pieces, flow)]
+    for item in flow.attachments:
+        found += _broken(ATTACHMENT, item, flow, item.name or item.id)
+    return found
 
 
-def _found(flow: Flow) -> Iterator[Finding]:
+def of_whole(flow: Flow) -> Iterator[Finding]:
+    """Give what breaks the rules of a bordereau, whatever its pieces."""
     yield from _broken(FLOW, flow, flow, "Bordereau")
     if any(piece.edition == facts.BY_CHORUS_PRO for piece in flow.pieces):
         yield from _broken(NOTICE, flow, flow, "Avis des sommes à payer")
-    for piece in flow.pieces:
+
+
+def of_pieces(
+    pieces: Iterable[Piece], flow: Flow, *, rules: tuple[Rule, ...] = PIECE, tail: str = REISSUED
+) -> Iterator[Finding]:
+    """Give what breaks the rules of each piece of a flow, and of its lines.
+
+    `tail` is added to what an issued titre keeps, `rules` are those of a piece (see `of_drafts`).
+    """
+    for piece in pieces:
         named = f"{piece.invoice_number or piece.number}, {piece.debtor.name}"
-        yield from _broken(PIECE, piece, flow, named, piece.key)
+        yield from _broken(rules, piece, flow, named, piece.key, tail)
         for line in facts.netted(piece):
             what = f"{named}, imputation {line.nature or '?'}"
             yield from _broken(LINE, line, flow, what, piece.key)
-    for item in flow.attachments:
-        yield from _broken(ATTACHMENT, item, flow, item.name or item.id)
+
+
+def of_drafts(pieces: Iterable[Piece], flow: Flow) -> Iterator[Finding]:
+    """Give what would break the rules of pieces still to issue, which have no document yet."""
+    return of_pieces(pieces, flow, rules=_OF_DRAFTS, tail="")
+
+
+_OF_DRAFTS = tuple(rule for rule in PIECE if not rule.drawn)
 
 
 def _broken(
-    rules: tuple[Rule, ...], found: Any, flow: Flow, where: str, key: str = ""
+    rules: tuple[Rule, ...], found: Any, flow: Flow, where: str, key: str = "", tail: str = ""
 ) -> Iterator[Finding]:
     for rule in rules:
         if rule.broken(found, flow):
-            yield Finding(rule.code, rule.element, where, rule.message, rule.page, key)
+            message = f"{rule.message}{tail}" if rule.frozen else rule.message
+            yield Finding(rule.code, rule.element, where, message, rule.page, key)

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from stdnum.fr import siret
 
+from invoicing.pes.facts import STATE_SIRET
 from invoicing.pes.latin import latin
 
 CENT = Decimal("0.01")
@@ -62,3 +63,8 @@ def is_siret(value: str, *, specimen: bool = False) -> bool:
     if _ZEROS(value):
         return specimen
     return len(value) == 14 and siret.is_valid(value)
+
+
+def lacks_engagement(siret: str, engagement: str) -> bool:
+    """Tell whether a service of the State is billed without the engagement that it asks for."""
+    return siret == STATE_SIRET and not engagement
