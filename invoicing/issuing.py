@@ -108,7 +108,7 @@ def _cleared(drafts: list[Draft], issued: Issued, run: Run, head: Letterhead, on
 def refused_by_channel(
     drafts: list[Draft], run: Run, head: Letterhead, exercice: int, on: date
 ) -> dict[int, list[str]]:
-    """Return, by call, what the channel would refuse of it; raise IssueRefused for what it would of all."""
+    """Return, by call, what the channel would refuse of it; raise IssueRefused for what concerns all."""
     channel = Channel.objects.filter(issuer=run.campaign.schedule.issuer_id).first()
     checked = preflight.check(drafts, run=run, channel=channel, head=head, exercice=exercice, on=on)
     if checked.common:

@@ -16,7 +16,7 @@ from entsvc.downloads import attachment
 from entsvc.french import euros, lower_first, plural, short_date
 from entsvc.once import shown_once
 from entsvc.staff import LINK, ConfirmedAction, ReadOnlyInline
-from invoicing import drawing, drawing_pages, long_work
+from invoicing import drawing, drawing_pages, long_sending, long_work
 from invoicing.accountant_numbers import draw_numbered, to_draw
 from invoicing.admin.channels import SendingInline
 from invoicing.admin.facturx import BordereauFacturx
@@ -27,7 +27,7 @@ from invoicing.facturx.production import wanted
 from invoicing.follow_up_forms import SendForm, SignForm
 from invoicing.models import Bordereau, BordereauEvent, Titre
 from invoicing.pes import pages as pes_pages
-from invoicing.pes.sending import SendingRefused, prepare, produce
+from invoicing.pes.sending import SendingRefused, channel_of, prepare, produce
 from invoicing.rendering import without_document
 from invoicing.statuses import ORDER, Status, with_status
 from members.access import ScopedReadOnlyAdmin
@@ -238,11 +238,19 @@ class BordereauAdmin(BordereauFacturx, ConfirmedAction, ScopedReadOnlyAdmin):
     @action(description="Produire le PES", permissions=["issue"], icon="upload_file")
     def produce_pes(self, request: HttpRequest, object_id: str) -> HttpResponse:
         bordereau = self.visible_or_404(request, object_id)
+        actor = request.user.get_username()
         try:
+            channel_of(bordereau)
+            if request.method == "POST" and long_sending.is_long_to_send(bordereau):
+                return redirect("work", long_sending.send_later(bordereau=bordereau, actor=actor).pk)
             if request.method == "POST":
-                sending = produce(bordereau=bordereau, actor=request.user.get_username())
+                sending = produce(bordereau=bordereau, actor=actor)
                 messages.success(request, pes_pages.made(sending))
                 return redirect("admin:invoicing_sending_change", sending.pk)
+            if long_sending.is_long_to_check(bordereau):
+                return self.confirm(
+                    request, "Produire le fichier PES", bordereau, **pes_pages.unchecked(bordereau)
+                )
             prepared = prepare(bordereau)
         except SendingRefused as error:
             return self._nothing_to_do(request, bordereau, str(error))

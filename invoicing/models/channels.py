@@ -77,8 +77,8 @@ class Channel(models.Model):
             models.CheckConstraint(
                 condition=~Q(kind="chorus_pro") | ~Q(invoice_frame=""),
                 name="channel_chorus_pro_takes_invoices",
-                violation_error_message="Chorus Pro ne prend que des factures électroniques : choisissez "
-                "leur cadre.",
+                violation_error_message="Chorus Pro ne prend que des factures électroniques : "
+                "choisissez leur cadre.",
             ),
         ]
 

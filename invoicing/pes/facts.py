@@ -4,6 +4,7 @@ The names of the elements are those of the PES v2 (recette aller, revision 0).
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -115,6 +116,18 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """The bytes of a stored document, read only once they are written: there may be thousands."""
+
+    sha256: str
+    size: int
+    read: Callable[[], bytes] = field(compare=False, repr=False)
+
+    def __len__(self) -> int:
+        return self.size
+
+
+@dataclass(frozen=True)
 class Attachment:
     """A document of the flow; `kind` is a TypePJ."""
 
@@ -122,8 +135,12 @@ class Attachment:
     name: str
     kind: str
     mime: str
-    content: bytes
+    content: bytes | Kept
     description: str
+
+    def read(self) -> bytes:
+        """Return its bytes; raises what its store raises when they are lost."""
+        return self.content.read() if isinstance(self.content, Kept) else self.content
 
 
 @dataclass(frozen=True)

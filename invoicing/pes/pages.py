@@ -14,6 +14,11 @@ from invoicing.pes.findings import Finding
 from invoicing.pes.sending import Prepared
 
 SHOWN = 50
+LARGE_WEIGHT = 50_000_000  # bytes of documents, before they are packed
+HEAVY = (
+    "Ce fichier porte beaucoup de documents et dépassera sans doute 50 Mo : demandez à votre tiers de "
+    "télétransmission la taille qu'il accepte, aucune limite publiée n'étant connue ici."
+)
 PAGES = {
     "accountant": ("members_accountant", "Comptables"),
     "channel": ("invoicing_channel", "Canaux d'envoi"),
@@ -44,6 +49,22 @@ def told(bordereau: Bordereau, prepared: Prepared) -> dict[str, Any]:
     return {"facts": listed, "warnings": _warnings(prepared), "button": "Produire le fichier"}
 
 
+def unchecked(bordereau: Bordereau) -> dict[str, Any]:
+    """Return the facts, warnings and button of the page of a bordereau too large to check at once."""
+    before = Sending.objects.filter(bordereau=bordereau).count()
+    return {
+        "facts": [
+            f"{bordereau} du {short_date(bordereau.issued_on)} : {plural(bordereau.count, 'pièce')}, "
+            f"{euros(bordereau.total)}.",
+            "Il est trop grand pour être contrôlé sur cette page : contrôle et écriture se font en "
+            "arrière-plan. Ce qui serait à corriger y est dit, et rien n'est alors produit.",
+            CONTROL,
+        ],
+        "warnings": [*_made_before(before), HEAVY],
+        "button": "Produire le fichier",
+    }
+
+
 def made(sending: Sending) -> str:
     """Say that a file was made, and by what it was checked."""
     schema = "et par le schéma fourni" if sending.schema else "; le schéma n'est pas fourni"
@@ -70,15 +91,22 @@ def _warnings(prepared: Prepared) -> list[str]:
     warnings = []
     if prepared.flow.specimen:
         warnings.append("SPÉCIMEN : son comptable ou son signataire est fictif, ne l'envoyez pas.")
-    if prepared.rank > 1:
-        before = plural(
-            prepared.rank - 1, "fichier a déjà été produit", "fichiers ont déjà été produits"
-        )
-        warnings.append(
-            f"{before} pour ce bordereau : n'envoyez celui-ci qu'à la demande du comptable, qui refuse "
-            "deux fois le même bordereau."
-        )
-    return warnings
+    weight = sum(len(item.content) for item in prepared.flow.attachments)
+    return [
+        *warnings,
+        *_made_before(prepared.rank - 1),
+        *([HEAVY] if weight > LARGE_WEIGHT else []),
+    ]
+
+
+def _made_before(number: int) -> list[str]:
+    if not number:
+        return []
+    before = plural(number, "fichier a déjà été produit", "fichiers ont déjà été produits")
+    return [
+        f"{before} pour ce bordereau : n'envoyez celui-ci qu'à la demande du comptable, qui refuse "
+        "deux fois le même bordereau."
+    ]
 
 
 def _count(prepared: Prepared) -> str:

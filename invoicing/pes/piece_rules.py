@@ -162,8 +162,8 @@ PIECE = (
         "adresse-debiteur",
         "Tiers/Adresse/Adr2",
         lambda piece, _: not is_street(piece.debtor.place),
-        f"la rue du débiteur tient sur trois lignes de {WIDTH} caractères : abrégez-la dans « Membres », "
-        "adresse.",
+        f"la rue du débiteur tient sur trois lignes de {WIDTH} caractères : abrégez-la dans « Membres "
+        "», adresse.",
         "member",
         frozen=True,
     ),

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from functools import partial
 
 from django.db.models import Prefetch, QuerySet, Sum
 
@@ -14,7 +15,7 @@ from entsvc.models import StoredDocument
 from invoicing.models import Bordereau, Channel, CostStatement, Sending, Titre, TitreDocument
 from invoicing.pes import facts
 from invoicing.pes.asap import notice
-from invoicing.pes.facts import Attachment, Flow, Origin, Piece
+from invoicing.pes.facts import Attachment, Flow, Kept, Origin, Piece
 from invoicing.pes.frozen import flow_of, mark_of, piece_of
 from invoicing.pes.latin import latin
 
@@ -25,7 +26,7 @@ _NOT_PLAIN = re.compile(r"[^0-9A-Za-z]")
 def read_flow(bordereau: Bordereau, *, channel: Channel, rank: int, on: date) -> Flow:
     """Return the flow of the sending `rank` of a bordereau, made on a day; nothing is checked yet.
 
-    Raises CorruptDocument when a stored document is no longer what it was.
+    Stored documents are not read yet: raises CorruptDocument when one is absent or of another size.
     """
     titres = list(_titres(bordereau))
     flow = flow_of(
@@ -160,11 +161,12 @@ class _Attachments:
 
     def _stored(self, document: StoredDocument, name: str, kind: str, what: str) -> str:
         if document.pk not in self.known:
-            content = documents.read(document)
+            documents.check(document.path, document.sha256, document.size, whole=False)
+            content = Kept(document.sha256, document.size, partial(documents.read, document))
             self.known[document.pk] = self._add(name, kind, document.content_type, content, what)
         return self.known[document.pk]
 
-    def _add(self, name: str, kind: str, mime: str, content: bytes, what: str) -> str:
+    def _add(self, name: str, kind: str, mime: str, content: bytes | Kept, what: str) -> str:
         identifier = f"{self.mark}P{len(self.items) + 1}"
         self.items.append(Attachment(identifier, name, kind, mime, content, what))
         return identifier

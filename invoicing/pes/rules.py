@@ -245,7 +245,7 @@ ATTACHMENT = (
     Rule(
         "type-facture",
         "PES_Facture/TypeFact",
-        lambda item, _: item.kind == facts.INVOICE and NOTICE_TYPE not in item.content,
+        lambda item, _: item.kind == facts.INVOICE and NOTICE_TYPE not in item.read(),
         "un avis des sommes à payer par Chorus Pro a le type 09 : produisez le fichier de nouveau.",
     ),
     Rule(

@@ -90,7 +90,10 @@ def produce(*, bordereau: Bordereau, actor: str, on: date | None = None) -> Send
     if prepared.findings:
         broken = plural(len(prepared.findings), "point à corriger", "points à corriger")
         raise SendingRefused(f"{bordereau} : {broken}, aucun fichier produit.", prepared.findings)
-    content = write(prepared.flow)
+    try:
+        content = write(prepared.flow)
+    except documents.CorruptDocument as error:
+        raise SendingRefused(str(error)) from error
     by_schema = _check_schema(content)
     document = documents.store(content, content_type=MIME, suffix=".xml")
     try:

@@ -1,12 +1,14 @@
 """The bytes of a PES v2 file of titres, in the order of its schema; the same for the same facts."""
 
+from io import BytesIO
+
 from lxml import etree
 
 from invoicing.pes import facts
-from invoicing.pes.elements import begin, child, packed, put_debtor, saying, written
+from invoicing.pes.elements import begin, child, packed, put_debtor, saying
 from invoicing.pes.facts import Attachment, Flow, Line, Piece, netted
 from invoicing.pes.findings import Finding
-from invoicing.pes.latin import fitted
+from invoicing.pes.latin import ENCODING, fitted
 from invoicing.pes.piece_rules import SUBJECT
 from invoicing.pes.rules import DESCRIPTION, check
 
@@ -23,12 +25,28 @@ class FlowRefused(Exception):
 
 
 def write(flow: Flow) -> bytes:
-    """Return the file of a flow; raise FlowRefused, before writing anything, when a rule is broken."""
+    """Return the file of a flow; raise FlowRefused, before writing anything, when a rule is broken.
+
+    Its documents are read and written one by one: raises what their store raises when one is lost.
+    """
     findings = check(flow)
     if findings:
         raise FlowRefused(findings)
-    root = begin(flow, flow.file_name)
-    revenue = child(root, "PES_RecetteAller")
+    head = begin(flow, flow.file_name)
+    stream = BytesIO()
+    with etree.xmlfile(stream, encoding=ENCODING) as file:
+        file.write_declaration()
+        with file.element(head.tag, nsmap=head.nsmap):
+            for part in head:
+                file.write(part)
+            _write_revenue(file, flow)
+            if flow.attachments:
+                _write_attachments(file, flow)
+    return stream.getvalue()
+
+
+def _write_revenue(file: etree.xmlfile, flow: Flow) -> None:
+    revenue = etree.Element("PES_RecetteAller")
     header = saying(child(revenue, "EnTeteRecette"))
     header("IdVer", 2)
     header("InfoDematerialisee", UNSIGNED)
@@ -36,12 +54,18 @@ def write(flow: Flow) -> bytes:
     _put_bordereau(bordereau, flow)
     for piece in flow.pieces:
         _put_piece(child(bordereau, "Piece"), flow, piece)
-    if flow.attachments:
-        documents = child(root, "PES_PJ")
-        saying(child(documents, "EnTetePES_PJ"))("IdVer", 1)
+    file.write(revenue)
+
+
+def _write_attachments(file: etree.xmlfile, flow: Flow) -> None:
+    with file.element("PES_PJ"):
+        header = etree.Element("EnTetePES_PJ")
+        saying(header)("IdVer", 1)
+        file.write(header)
         for item in flow.attachments:
-            _put_attachment(child(documents, "PJ"), item)
-    return written(root)
+            one = etree.Element("PJ")
+            _put_attachment(one, item)
+            file.write(one)
 
 
 def _put_bordereau(parent: etree._Element, flow: Flow) -> None:
@@ -99,7 +123,7 @@ def _put_line(parent: etree._Element, piece: Piece, line: Line, rank: int) -> No
 def _put_attachment(parent: etree._Element, item: Attachment) -> None:
     document = child(child(parent, "Contenu"), "Fichier")
     document.set("MIMEType", item.mime)
-    document.text = packed(item.content)
+    document.text = packed(item.read())
     say = saying(parent)
     say("IdUnique", item.id)
     say("NomPJ", item.name)
