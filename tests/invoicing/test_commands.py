@@ -312,7 +312,7 @@ def test_numbers_are_reported_even_when_no_document_can_be_stored(db, capsys, mo
 
     asked = ["--run", str(world.compute().pk), "--date", "2025-03-03"]
     with monkeypatch.context() as patch:
-        patch.setattr("invoicing.rendering.documents.store", full_disk)
+        patch.setattr("invoicing.keeping.documents.store", full_disk)
         call_command("issue_titres", *asked, "--signatory", str(world.signatory.pk), "--json")
     said = json.loads(capsys.readouterr().out)
     assert [(t["number"], t["pdf"]) for t in said["titres"]] == [(1, None), (2, None)]

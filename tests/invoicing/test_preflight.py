@@ -50,7 +50,7 @@ OF_ISSUERS = [
     (Issuer, {"siret": "21310001900010"}, "siret-emetteur"),
     (Issuer, {"address": "Un étage\n" * 4}, "adresse-emetteur"),
     (Schedule, {"account": "74A"}, "nature"),
-    (Schedule, {"local_product": "TROPLONG"}, "code-produit"),
+    (Schedule, {"local_product": "EN-1"}, "code-produit"),
     (DatedText, {"body": "x" * 421}, "modalites-contestation"),
 ]
 
