@@ -15,7 +15,7 @@ def choose_for_chorus_pro(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('invoicing', '0004_channels'),
+        ('invoicing', '0005_etat_liquidatif'),
         ('members', '0003_saved_filters'),
     ]
 
