@@ -1,6 +1,7 @@
 """The one settings module: embedded by default, loud when production lacks something."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -129,6 +130,35 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 # The folder of the schemas of the PES v2 (docs/canaux.md); without it only our own rules are run.
 PES_XSD_DIR = env("PES_XSD_DIR", default="")
+
+# Chorus Pro by its API (docs/canaux.md), only when its addresses and an application of PISTE are given.
+# The technical account of each issuer is CHORUS_LOGIN_<code> and CHORUS_PASSWORD_<code>.
+CHORUS_OAUTH_URL = env("CHORUS_OAUTH_URL", default="")
+CHORUS_API_URL = env("CHORUS_API_URL", default="").rstrip("/")
+CHORUS_CLIENT_ID = env("CHORUS_CLIENT_ID", default="")
+CHORUS_CLIENT_SECRET = env("CHORUS_CLIENT_SECRET", default="")
+CHORUS_LOGINS, CHORUS_PASSWORDS = (
+    {name.removeprefix(start): value for name, value in env.ENVIRON.items() if name.startswith(start)}
+    for start in ("CHORUS_LOGIN_", "CHORUS_PASSWORD_")
+)
+# How long a deposit that nobody answered may still show up before it is said not to have arrived.
+CHORUS_SETTLE_HOURS = env.int("CHORUS_SETTLE_HOURS", default=24)
+_CHORUS = {
+    "CHORUS_OAUTH_URL": CHORUS_OAUTH_URL,
+    "CHORUS_API_URL": CHORUS_API_URL,
+    "CHORUS_CLIENT_ID": CHORUS_CLIENT_ID,
+    "CHORUS_CLIENT_SECRET": CHORUS_CLIENT_SECRET,
+}
+if any(_CHORUS.values()):
+    missing = [name for name, value in _CHORUS.items() if not value]
+    if missing:
+        raise ImproperlyConfigured(f"Chorus Pro exige aussi {', '.join(missing)}.")
+    for name in ("CHORUS_OAUTH_URL", "CHORUS_API_URL"):
+        url = urlsplit(_CHORUS[name])
+        if url.scheme != "https" and (url.scheme, url.hostname) != ("http", "127.0.0.1"):
+            raise ImproperlyConfigured(
+                f"{name} commence par https:// : un secret ne passe pas en clair, sauf vers 127.0.0.1."
+            )
 
 # The largest PDF that someone may send, in megabytes.
 LARGEST_SCAN_MB = env.int("LARGEST_SCAN_MB", default=20)

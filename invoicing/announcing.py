@@ -13,6 +13,7 @@ from entsvc import mail
 from entsvc.french import plural
 from entsvc.journal import record
 from invoicing.campaign_accounts import Account, bordereaux_of
+from invoicing.chorus.posting import posted_on
 from invoicing.deadlines import deadline
 from invoicing.models import Announcement, Bordereau, Campaign, Titre, TitreDocument
 from invoicing.statuses import Status
@@ -95,7 +96,8 @@ def announce(*, campaign: Campaign, rows: Sequence[Ready], actor: str) -> int:
             "Un autre poste vient d'annoncer une partie de ces titres : relisez la page, rien n'est "
             "parti d'ici."
         ) from error
-    whole = Titre.objects.select_related("issuer").in_bulk([row.titre.pk for row in rows])
+    titres = Titre.objects.select_related("issuer").annotate(posted=posted_on())
+    whole = titres.in_bulk([row.titre.pk for row in rows])
     for row in rows:
         _write_to(row, whole[row.titre.pk])
     record(
@@ -113,7 +115,7 @@ def _write_to(row: Ready, titre: Titre) -> None:
     context = {
         "titre": titre,
         "remaining": remaining if remaining != titre.total else None,
-        "due": deadline(titre.issued_on, titre.payload["document"]["due_text"]),
+        "due": deadline(titre.issued_on, titre.payload["document"]["due_text"], titre.posted),
         "issuer": titre.issuer,
         "link": mail.link("espace:home"),
     }

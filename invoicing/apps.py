@@ -13,6 +13,7 @@ class InvoicingConfig(AppConfig):
         """Let the rooms below say what changes for titres already issued, and what staff decided."""
         from conventions import estimates, what_if
         from invoicing import drawing, drift, long_collection, long_work  # noqa: F401
+        from invoicing.chorus import works  # noqa: F401
         from invoicing.decisions import decisions_for, decisions_on_schools
         from invoicing.liquidation import later  # noqa: F401
         from invoicing.portal import panels

@@ -1,7 +1,7 @@
 """What remains to collect at a day: what was issued, corrected and paid by then, and nothing since.
 
 Aged by the days since the titre was due. Where the words of a titre make no day (30 days after it is
-posted on Chorus Pro, which this system is not told) its due date is approximate, and said to be so.
+posted on Chorus Pro, until that day is known) its due date is approximate, and said to be so.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,6 +15,7 @@ from django.db.models import Exists, ExpressionWrapper, OuterRef, Q, Subquery, S
 from django.db.models.functions import Coalesce
 
 from entsvc.fields import MoneyField
+from invoicing.chorus.posting import posted_on
 from invoicing.deadlines import deadline
 from invoicing.models import Bordereau, BordereauEvent, MandatRequest, Payment, Titre, TitreEvent
 from invoicing.payments import ZERO, remaining
@@ -44,7 +45,8 @@ class Standing:
     `asked_by_mandat`: what mandats were asked to offset; it changes nothing to what is due.
     `is_project`: it went out under our provisional reference, the accountant's number is still awaited.
     `is_sent`: its bordereau went to the accountant, who sends the titre to its debtor, or the accountant
-    answered or received something; before that, the debtor may not have heard of it.
+    answered or received something, or Chorus Pro made it available; before that, the debtor may not have
+    heard of it.
     """
 
     key: Any
@@ -168,12 +170,13 @@ def age_of(days: int) -> Age:
 
 
 @lru_cache(maxsize=512)  # a few days and words, thousands of titres
-def due_date(issued_on: date, due_text: str) -> tuple[date, bool]:
+def due_date(issued_on: date, due_text: str, posted: date | None = None) -> tuple[date, bool]:
     """Return the day on which a titre is due, and whether it is approximate.
 
-    That of its own words, else 30 days after its issue: the day it was posted on Chorus Pro is unknown.
+    That of its own words, counted from the day it was posted on Chorus Pro where they say so; else 30
+    days after its issue.
     """
-    day = deadline(issued_on, due_text).day
+    day = deadline(issued_on, due_text, posted).day
     return (day, False) if day else (issued_on + timedelta(days=APPROXIMATE_DAYS), True)
 
 
@@ -214,7 +217,7 @@ def _standing(
     row: dict[str, Any], said: tuple[str | None, bool | None], issuer: Issuer, limits: Limits
 ) -> Standing:
     due_text, is_external = said
-    due_on, is_approximate = due_date(row["issued_on"], due_text or "")
+    due_on, is_approximate = due_date(row["issued_on"], due_text or "", row["posted"])
     answer, answered_on = row["answer"], row["answered_on"]
     taken_on = answered_on if answer == TitreEvent.Kind.TAKEN else None
     return Standing(
@@ -224,7 +227,10 @@ def _standing(
         school_year=row["campaign__school_year"],
         rejected=answer == TitreEvent.Kind.REJECTED,
         is_project=bool(is_external) and not row["external_reference"],
-        is_sent=row["bordereau_sent"] or answer is not None or bool(row["received"]),
+        is_sent=row["bordereau_sent"]
+        or answer is not None
+        or bool(row["received"])
+        or row["posted"] is not None,
         limit=limits.to_collect(issuer, row["issued_on"], taken_on, row["debtor__kind"]),
         **{name: row[name] for name in _COPIED},
     )
@@ -251,11 +257,12 @@ def _rows(issuer: Issuer, on: date) -> Any:
             answer=Subquery(answers.values("kind")[:1]),
             answered_on=Subquery(answers.values("on")[:1]),
             bordereau_sent=Exists(sent),
+            posted=posted_on(by=on),
         )
         .order_by("debtor_name", "issued_on", "reference")
         .values(
             "pk", "bordereau", "campaign__school_year", "debtor__kind", "answer", "answered_on",
-            "bordereau_sent", *_COPIED,
+            "bordereau_sent", "posted", *_COPIED,
         )
         .iterator()
     )  # fmt: skip

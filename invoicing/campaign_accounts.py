@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from invoicing.balance import due_date
+from invoicing.chorus.posting import posted_on
 from invoicing.models import Bordereau, BordereauEvent, Campaign, Payment, Titre, TitreEvent
 from invoicing.payments import remaining
 from invoicing.statuses import History, Status, status_of
@@ -83,7 +84,8 @@ def read(campaign: Campaign) -> dict[UUID, Account]:
     rows = list(
         Titre.objects.filter(campaign=campaign)
         .order_by("pk")
-        .values_list("pk", "original", "bordereau", "debtor__kind", "total", "issued_on")
+        .annotate(posted=posted_on())
+        .values_list("pk", "original", "bordereau", "debtor__kind", "total", "issued_on", "posted")
     )
     answers: dict[UUID, list[tuple[str, date]]] = {}
     for key, kind, on in _events(campaign):
@@ -92,12 +94,12 @@ def read(campaign: Campaign) -> dict[UUID, Account]:
     for key, *payment in _payments(campaign):
         payments.setdefault(key, []).append(tuple(payment))
     corrections: dict[UUID, list[tuple[date, Decimal]]] = {}
-    for _, original, *_, total, issued_on in rows:
+    for _, original, *_, total, issued_on, _ in rows:
         if original is not None:
             corrections.setdefault(original, []).append((issued_on, total))
     accounts = {}
-    for key, original, bordereau, member_kind, total, issued_on in rows:
-        due_on, is_approximate = due_date(issued_on, due_words.get(bordereau) or "")
+    for key, original, bordereau, member_kind, total, issued_on, posted in rows:
+        due_on, is_approximate = due_date(issued_on, due_words.get(bordereau) or "", posted)
         history = History(
             total=total,
             issued_on=issued_on,

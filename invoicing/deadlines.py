@@ -2,7 +2,9 @@
 
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+
+from num2words import num2words
 
 from entsvc.french import long_date
 
@@ -10,6 +12,8 @@ FIFTEENTH = 15
 # The words are those of the dated texts, which an issuer may write again: they decide, not its regime.
 _FIFTEENTH = re.compile(r"\b15 du (?:deuxième|second) mois qui suit le mois d.émission", re.IGNORECASE)
 _CHORUS = re.compile(r"\bmise à disposition sur Chorus\b", re.IGNORECASE)
+_DAYS = re.compile(r"(?<![\w-])(\d{1,3}|[a-zé-]+(?:[ -][a-zé-]+){0,4}?)\)? jours?\b", re.IGNORECASE)
+_NUMBERS = {num2words(number, lang="fr").replace("-", " "): number for number in range(1, 366)}
 
 
 @dataclass(frozen=True)
@@ -17,12 +21,13 @@ class Deadline:
     """What a titre says of its deadline, the day that this makes, and whether Chorus Pro starts it.
 
     `day` is None where the words don't make one; `from_posting` tells that they count from the day when
-    the titre is posted on Chorus Pro, which this system is not told.
+    the titre is made available on Chorus Pro, `posted_on`, None until Chorus Pro tells it.
     """
 
     words: str
     day: date | None = None
     from_posting: bool = False
+    posted_on: date | None = None
 
     @property
     def short(self) -> str:
@@ -34,18 +39,38 @@ class Deadline:
         return self.day is not None and on > self.day
 
 
-def deadline(issued_on: date, due_text: str) -> Deadline:
+def deadline(issued_on: date, due_text: str, posted_on: date | None = None) -> Deadline:
     """Return by when a titre issued on a day is to be paid, from the words frozen in it.
+
+    `posted_on` is the day when Chorus Pro made it available to its debtor, where it is known.
 
     A titre de perception: the 15th of the second month after that of its issue, what is not settled on
     that day being raised by a tenth (loi n° 2010-1658 of 29 December 2010, article 55). A titre de
-    recettes: 30 days after it is posted on Chorus Pro (conditions of 15 June 2023, article 7), no day
-    being known here. Other words of an issuer are only repeated.
+    recettes: 30 days after it is posted on Chorus Pro (conditions of 15 June 2023, article 7), as many
+    days as its words say, and no day until it is posted. Other words of an issuer are only repeated.
     """
     words = " ".join(due_text.split())
     if _FIFTEENTH.search(words):
         return Deadline(words, day=fifteenth_of_second_month(issued_on))
-    return Deadline(words, from_posting=_CHORUS.search(words) is not None)
+    if not _CHORUS.search(words):
+        return Deadline(words)
+    days = days_of(words)
+    day = posted_on + timedelta(days=days) if posted_on and days else None
+    return Deadline(words, day, from_posting=True, posted_on=posted_on)
+
+
+def days_of(words: str) -> int | None:
+    """Return the number of days that words say, in digits or in letters; None when they say none."""
+    for found in _DAYS.finditer(words):
+        said = found[1].lower()
+        if said.isdecimal():
+            return int(said)
+        parts = said.replace("-", " ").split()
+        for start in range(len(parts)):
+            number = _NUMBERS.get(" ".join(parts[start:]))
+            if number:
+                return number
+    return None
 
 
 def fifteenth_of_second_month(day: date) -> date:

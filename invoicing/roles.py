@@ -89,6 +89,7 @@ VIEW_ALL = [
     "invoicing.announcement",
     "invoicing.channel",
     "invoicing.sending",
+    "invoicing.depositedpiece",
 ]
 EDITED_BY_GESTIONNAIRE = [
     "members.member",

@@ -3,6 +3,7 @@
 from invoicing.admin import (
     bordereaux,
     channels,
+    chorus,
     closing,
     corrections,
     costs,
@@ -16,12 +17,14 @@ from invoicing.admin import (
     receipts,
     reminders,
     runs,
+    sendings,
     titres,
 )
 
 __all__ = [
     "bordereaux",
     "channels",
+    "chorus",
     "closing",
     "corrections",
     "costs",
@@ -35,5 +38,6 @@ __all__ = [
     "receipts",
     "reminders",
     "runs",
+    "sendings",
     "titres",
 ]

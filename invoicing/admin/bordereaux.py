@@ -18,8 +18,9 @@ from entsvc.once import shown_once
 from entsvc.staff import LINK, ConfirmedAction, ReadOnlyInline
 from invoicing import drawing, drawing_pages, long_sending, long_work
 from invoicing.accountant_numbers import draw_numbered, to_draw
-from invoicing.admin.channels import SendingInline
+from invoicing.admin.chorus import BordereauChorus
 from invoicing.admin.facturx import BordereauFacturx
+from invoicing.admin.sendings import SendingInline
 from invoicing.admin.titre_lists import named
 from invoicing.bordereau_pdf import document_of
 from invoicing.bordereaux import State, StepRefused, send, sign, signature_warnings, state_of
@@ -75,7 +76,7 @@ class BordereauEventInline(ReadOnlyInline):
 
 
 @admin.register(Bordereau)
-class BordereauAdmin(BordereauFacturx, ConfirmedAction, ScopedReadOnlyAdmin):
+class BordereauAdmin(BordereauFacturx, BordereauChorus, ConfirmedAction, ScopedReadOnlyAdmin):
     list_display = [
         "__str__", "issued_on", "count", "total_euros", "state", "signatory", "issued_by",
     ]  # fmt: skip
@@ -90,7 +91,7 @@ class BordereauAdmin(BordereauFacturx, ConfirmedAction, ScopedReadOnlyAdmin):
     inlines = [BordereauEventInline, SendingInline, BordereauTitreInline]
     actions_detail = [
         "download_pdf", "record_signature", "record_sending", "draw_missing", "produce_pes",
-        "facturx",
+        "facturx", BordereauChorus.MENU,
     ]  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
@@ -235,7 +236,7 @@ class BordereauAdmin(BordereauFacturx, ConfirmedAction, ScopedReadOnlyAdmin):
             messages.success(request, f"{produced} au numéro du comptable.")
         return drawing_pages.follow(request, bordereau)
 
-    @action(description="Produire le PES", permissions=["issue"], icon="upload_file")
+    @action(description="Produire le PES", permissions=["pes"], icon="upload_file")
     def produce_pes(self, request: HttpRequest, object_id: str) -> HttpResponse:
         bordereau = self.visible_or_404(request, object_id)
         actor = request.user.get_username()

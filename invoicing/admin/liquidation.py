@@ -7,6 +7,7 @@ from django.shortcuts import redirect
 from unfold.decorators import action, display
 
 from entsvc.staff import ReadOnlyInline
+from invoicing.importers.accountant_numbers import IMPORTER as NUMBERS
 from invoicing.liquidation import later, pages
 from invoicing.liquidation.forms import EtatForm
 from invoicing.liquidation.sending import EtatRefused, answered, prepare, produce
@@ -26,6 +27,40 @@ class EtatInline(ReadOnlyInline):
     @display(description="réponse")
     def answered(self, sending):
         return pages.answer_of(sending)
+
+
+class SendingEtat:
+    """What the page of a sending shows and offers of an état."""
+
+    facts = ("workbook_sha256", "asked")
+
+    def has_workbook_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return self.has_view_permission(request) and self._is_etat(request, object_id)
+
+    def has_numbers_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        may = {"entsvc.add_upload", *NUMBERS.permissions}
+        return request.user.has_perms(may) and self._is_etat(request, object_id)
+
+    def _is_etat(self, request: HttpRequest, object_id: str | None) -> bool:
+        return self.channel_of(request, object_id) == Channel.Kind.STATE
+
+    @display(description="empreinte SHA-256 du classeur")
+    def workbook_sha256(self, sending):
+        return sending.workbook.sha256
+
+    @display(description="pièces demandées")
+    def asked(self, sending):
+        return len(sending.attachments)
+
+    @action(description="Classeur", permissions=["workbook"], icon="table")
+    def download_workbook(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        sending = self.visible_or_404(request, object_id)
+        return self.given(request, sending, sending.workbook, sending.workbook_name)
+
+    @action(description="Relire les numéros", permissions=["numbers"], icon="upload_file")
+    def read_numbers(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        self.visible_or_404(request, object_id)
+        return redirect("admin:entsvc_importrecord_try", NUMBERS.name)
 
 
 class CampaignEtat:

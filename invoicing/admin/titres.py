@@ -17,6 +17,7 @@ from entsvc import documents
 from entsvc.downloads import as_attachment, attachment
 from entsvc.french import euros, lower_first, short_date
 from entsvc.journal import record
+from entsvc.once import shown_once
 from entsvc.staff import LINK, ConfirmedAction, ReadOnlyInline
 from invoicing import long_work
 from invoicing.accountant_numbers import (
@@ -32,11 +33,22 @@ from invoicing.admin.corrections import CorrectionActions, CorrectionInline, Man
 from invoicing.admin.facturx import PAGE_OF_ROLE, TitreFacturx
 from invoicing.admin.titre_lists import ChosenTitres, StatusFilter
 from invoicing.answers import AnswerRefused, record_event
+from invoicing.chorus.pages import posting_of
+from invoicing.chorus.posting import posted_on
 from invoicing.corrections import due
+from invoicing.deadlines import deadline
 from invoicing.exports.journal_of_titres import CONTENT_TYPES, write_journal
 from invoicing.follow_up_forms import AnswerForm, JournalForm, TitreForm
 from invoicing.forms import PaymentForm
-from invoicing.models import MandatRequest, Payment, Titre, TitreDocument, TitreEvent, TitreLine
+from invoicing.models import (
+    DepositedPiece,
+    MandatRequest,
+    Payment,
+    Titre,
+    TitreDocument,
+    TitreEvent,
+    TitreLine,
+)
 from invoicing.payments import PaymentRefused, in_words, record_payment, standing
 from invoicing.prescription import limits_told
 from invoicing.statuses import history_of, shown, steps_of, with_status
@@ -49,7 +61,9 @@ FOLLOW_UP = {"title": "Suivre", "icon": "timeline", "items": ["add_payment", "an
 
 
 # Tables of the page of a titre, and the column of its row that tells whether they have any.
-COUNTED_WITH = {TitreDocument: "is_drawn", MandatRequest: "has_mandats"}
+COUNTED_WITH = {
+    TitreDocument: "is_drawn", MandatRequest: "has_mandats", DepositedPiece: "is_deposited",
+}  # fmt: skip
 
 
 class TitreLineInline(ReadOnlyInline):
@@ -161,7 +175,10 @@ class TitreAdmin(ChosenTitres, CorrectionActions, TitreFacturx, ConfirmedAction,
         followed = [("total_euros", "payment_state")] if is_titre else ["total_euros", "error_committed"]
         followed += ["due_euros"] if is_titre and standing(obj).due != obj.total else []
         followed += ["linked"] if self.is_linked(obj) else []
-        followed += ["steps", *(["prescription"] if is_titre else []), "external_reference"]
+        followed += ["due_day"] if is_titre else []
+        followed += ["steps", *(["prescription"] if is_titre else [])]
+        followed += ["on_chorus"] if obj.is_deposited else []
+        followed += ["external_reference"]
         named = (("Pièce", piece), ("Débiteur", debtor), ("Montant et suivi", followed))
         return [(name, {"fields": fields}) for name, fields in named]
 
@@ -233,6 +250,26 @@ class TitreAdmin(ChosenTitres, CorrectionActions, TitreFacturx, ConfirmedAction,
     @display(description="suivi")
     def steps(self, titre):
         rows = ((short_date(step.on), step.status.label) for step in steps_of(history_of(titre)))
+        return format_html_join("", "<div>{} – {}</div>", rows)
+
+    @display(description="échéance")
+    @shown_once
+    def due_day(self, titre):
+        rows = Titre.objects.filter(pk=titre.pk).order_by().annotate(posted=posted_on())
+        words, posted = rows.values_list("payload__document__due_text", "posted").get()
+        found = deadline(titre.issued_on, words, posted)
+        if not (found.from_posting and found.day):
+            return found.short or "–"
+        return f"{found.short} : {found.words}, faite le {short_date(posted)}"
+
+    @display(description="Chorus Pro")
+    @shown_once
+    def on_chorus(self, titre):
+        pieces = titre.deposits.select_related("sending", "titre").defer("titre__payload")
+        rows = (
+            (format_html(LINK, _page_of(piece), piece.sending), posting_of(piece))
+            for piece in pieces.order_by("-pk")
+        )
         return format_html_join("", "<div>{} – {}</div>", rows)
 
     @display(description="prescription")
@@ -388,6 +425,10 @@ class TitreAdmin(ChosenTitres, CorrectionActions, TitreFacturx, ConfirmedAction,
             "button": "Télécharger",
         }
         return TemplateResponse(request, "admin/entsvc/confirm.html", context)
+
+
+def _page_of(piece: DepositedPiece) -> str:
+    return reverse("admin:invoicing_sending_change", args=[piece.sending_id])
 
 
 def _has_rows(inline: type[ReadOnlyInline], titre: Titre) -> bool:

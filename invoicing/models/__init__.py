@@ -2,6 +2,7 @@
 
 from invoicing.models.announcements import Announcement
 from invoicing.models.channels import Channel, Sending
+from invoicing.models.chorus import Deposit, DepositedPiece
 from invoicing.models.costs import Category, CostStatement, Expense, OwnShare, Subsidy
 from invoicing.models.decisions import (
     Acceptance,
@@ -56,6 +57,8 @@ __all__ = [
     "CostStatement",
     "Counter",
     "DecidedDeduction",
+    "Deposit",
+    "DepositedPiece",
     "Exclusion",
     "Expense",
     "ExportColumn",

@@ -8,6 +8,7 @@ from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 
 from entsvc.changes import in_batches
+from invoicing.chorus.posting import posted_on
 from invoicing.deadlines import Deadline, deadline
 from invoicing.models import Titre, TitreDocument
 from invoicing.payments import Standing, standing
@@ -55,7 +56,7 @@ def issuers_of(members: Collection[int]) -> Iterator[tuple[int, int]]:
 def row(titre: Titre, own: Collection[int], on: date) -> Row:
     """Return how a titre is shown, on a day, to those of these members."""
     found = standing(titre)
-    due = deadline(titre.issued_on, titre.payload["document"]["due_text"])
+    due = deadline(titre.issued_on, titre.payload["document"]["due_text"], titre.posted)
     return Row(
         titre=titre,
         standing=found,
@@ -88,6 +89,7 @@ def _titres(own: list[int]) -> QuerySet[Titre]:
     drawn = TitreDocument.objects.filter(role=TitreDocument.Role.PDF).select_related("document")
     return (
         Titre.objects.filter(debtor__in=[*own, *successions.taken_over_by(own, timezone.localdate())])
+        .annotate(posted=posted_on())
         .select_related("issuer", "original")
         .prefetch_related(
             "payments",

@@ -50,6 +50,29 @@ def test_the_example_of_the_environment_can_be_read_by_a_shell():
     assert done.stdout == "ENT <ne-pas-repondre@entsvc.example>|20"
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, "CHORUS_OAUTH_URL, CHORUS_CLIENT_SECRET"),
+        ({"CHORUS_OAUTH_URL": "http://oauth.example", "CHORUS_CLIENT_SECRET": "s"}, "https://"),
+        ({"CHORUS_OAUTH_URL": "https://oauth.example", "CHORUS_CLIENT_SECRET": "s"}, ""),
+        ({"CHORUS_OAUTH_URL": "http://127.0.0.1:8", "CHORUS_CLIENT_SECRET": "s"}, ""),
+    ],
+)
+def test_chorus_pro_is_set_whole_and_over_https(given, told):
+    """A secret never goes in clear, but to this machine."""
+    start = {"CHORUS_API_URL": "https://api.example/", "CHORUS_CLIENT_ID": "c", "CHORUS_LOGIN_SN": "l"}
+    code = "from entsvc import settings as s; print(s.CHORUS_API_URL, s.CHORUS_LOGINS)"
+    environment = {"PATH": "", "DATABASE_URL": "sqlite://:memory:", **start, **given}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=environment
+    )
+    assert told in done.stderr
+    assert (done.returncode == 0) is not bool(told)
+    if not told:
+        assert done.stdout.strip() == "https://api.example {'SN': 'l'}"
+
+
 def test_what_compose_reads_of_the_environment_is_documented():
     asked = set(re.findall(r"\$\{(\w+)", text("docker-compose.yml")))
     asked |= set(re.findall(r"\{\$(\w+)", text("docker", "Caddyfile")))

@@ -31,6 +31,8 @@ from invoicing.models import (
     Call,
     CallLine,
     ClosedExercice,
+    Deposit,
+    DepositedPiece,
     MandatRequest,
     Payment,
     Quote,
@@ -67,6 +69,8 @@ PROTECTED = [
     CallLine,
     ClosedExercice,
     ConditionsNotice,
+    Deposit,
+    DepositedPiece,
     EtatContradictoire,
     ForecastNotice,
     Headcount,
@@ -104,6 +108,27 @@ FOLLOW_UP = {
         "answered_at",
         "answered_by",
     ),
+    Deposit: (
+        "state",
+        "asked_at",
+        "asked_by",
+        "told",
+        "searched_at",
+        "flow",
+        "flow_on",
+        "flow_state",
+        "report",
+        "read_at",
+    ),
+    DepositedPiece: (
+        "identifier",
+        "status",
+        "status_at",
+        "reason",
+        "made_available_on",
+        "closed",
+        "read_at",
+    ),
     Headcount: ("superseded_at",),
     MandatRequest: ("mandat", "paid_on"),
     Sending: ("answer", "answer_words", "answered_at"),
@@ -119,6 +144,7 @@ FREE_TEXT = {
     CallLine: "explanation",
     ClosedExercice: "closed_by",
     ConditionsNotice: "actor",
+    Deposit: "syntax",
     EtatContradictoire: "opened_by",
     ForecastNotice: "told_by",
     Objection: "words",
@@ -200,7 +226,7 @@ def follow_up(titre, other, document):
         bordereau=titre.bordereau, kind="signe", on=day, signatory="La présidente", recorded_by="essai"
     )
     BordereauDocument.objects.create(bordereau=titre.bordereau, document=document)
-    Sending.objects.create(
+    sending = Sending.objects.create(
         bordereau=titre.bordereau,
         rank=3,
         channel="helios_pes",
@@ -210,6 +236,8 @@ def follow_up(titre, other, document):
         schema=True,
         made_by="essai",
     )
+    Deposit.objects.create(sending=sending, syntax="essai")
+    DepositedPiece.objects.create(sending=sending, titre=titre)
     Reminder.objects.create(
         titre=titre,
         level=1,

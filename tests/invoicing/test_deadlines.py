@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from num2words import num2words
 
-from invoicing.deadlines import Deadline, deadline, fifteenth_of_second_month
+from invoicing.deadlines import Deadline, days_of, deadline, fifteenth_of_second_month
 
 COMMON = Path("fixtures/regimes/common.toml")
 TEXTS = {
@@ -49,6 +50,43 @@ def test_a_local_body_is_paid_30_days_after_a_posting_that_nobody_tells_here():
     assert found == Deadline(TEXTS["LOCAL"], None, from_posting=True)
     assert not found.is_over(dt.date(2099, 1, 1))
     assert found.short == "30 jours après la mise à disposition sur Chorus Pro"
+
+
+def test_it_is_paid_30_days_after_the_day_that_chorus_pro_tells():
+    found = deadline(ISSUED, TEXTS["LOCAL"], dt.date(2025, 4, 2))
+    assert found.day == dt.date(2025, 5, 2)
+    assert found.short == "avant le 2\u00a0mai\u00a02025"
+    assert found.is_over(dt.date(2025, 5, 3))
+
+
+@pytest.mark.parametrize("scope", ["ETAT", ""])
+def test_a_posting_changes_nothing_to_words_that_do_not_count_from_it(scope):
+    words = TEXTS.get(scope, "sous huit jours")
+    assert deadline(ISSUED, words, dt.date(2025, 4, 2)) == deadline(ISSUED, words)
+
+
+@pytest.mark.parametrize(
+    ("words", "days"),
+    [
+        ("30 jours après la mise à disposition sur Chorus Pro", 30),
+        ("dans un délai de trente jours à compter de la mise à disposition sur Chorus Pro", 30),
+        ("sous quarante-cinq jours après la mise à disposition sur Chorus Pro", 45),
+        ("soixante (60) jours après la mise à disposition sur Chorus Pro", 60),
+        ("TRENTE ET UN JOURS", 31),
+        ("un jour", 1),
+        ("à la mise à disposition sur Chorus Pro", None),
+        ("deux mois après la mise à disposition sur Chorus Pro", None),
+        ("quelques jours après", None),
+    ],
+)
+def test_the_number_of_days_is_that_of_the_words(words, days):
+    assert days_of(words) == days
+
+
+@given(st.integers(1, 365))
+def test_a_number_in_letters_is_read_as_in_digits(number):
+    assert days_of(f"{num2words(number, lang='fr')} jours après") == number
+    assert days_of(f"sous {number} jours") == number
 
 
 @pytest.mark.parametrize("words", ["", "sous huit jours", "au plus tard le 15 mai 2025"])

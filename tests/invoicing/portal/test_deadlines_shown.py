@@ -7,8 +7,9 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from entsvc.documents import store
 from entsvc.models import DatedText
-from invoicing.models import Titre
+from invoicing.models import DepositedPiece, Sending, Titre
 from invoicing.payments import record_payment
 from tests.conventions.portal.test_pages import home, plain
 from tests.invoicing.world import a_world
@@ -103,3 +104,20 @@ def test_other_words_of_an_issuer_are_repeated_as_they_are(on):
     assert "sous huit jours" in text
     assert "D'après le titre" not in text
     assert "Nous ne connaissons pas" not in text
+
+
+def test_once_chorus_pro_told_the_day_the_page_gives_the_date(on):
+    on(2025, 5, 3)
+    titre = a_titre(LOCAL)
+    sending = Sending.objects.create(
+        bordereau=titre.bordereau, rank=1, channel="chorus_pro", file_name="essai.pdf",
+        document=store(b"%PDF", content_type="application/pdf", suffix=".pdf"), attachments=[],
+        schema=False, made_by="essai",
+    )  # fmt: skip
+    DepositedPiece.objects.create(sending=sending, titre=titre, made_available_on=dt.date(2025, 4, 2))
+    text = titre_page(titre)
+    assert "avant le 2 mai 2025" in text
+    assert "Il y a été mis à disposition le 2 avril 2025." in text
+    assert "Le délai de paiement a pris fin le 2 mai 2025." in text
+    assert "Nous ne connaissons pas" not in text
+    assert "En retard" in list_page(titre)
