@@ -40,6 +40,20 @@ def run(script, place, *arguments):
     )
 
 
+def test_asking_how_to_restore_touches_no_database(tmp_path):
+    database = tmp_path / "base.sqlite3"
+    asked = subprocess.run(
+        [settings.BASE_DIR / "bin" / "restore", "--help"],
+        env={**os.environ, "DATABASE_URL": f"sqlite:///{database}"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert asked.returncode == 0, asked.stderr
+    assert "--replace" in asked.stdout
+    assert not database.exists()
+
+
 def titres(place):
     return place.rows("SELECT number, total FROM invoicing_titre ORDER BY number")
 
