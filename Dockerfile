@@ -1,8 +1,11 @@
 # The Debian and the Python of the tests: others may resolve the requirements differently.
 FROM python:3.11-slim-bookworm AS build
 RUN python -m venv /venv
-COPY requirements/base.txt /tmp/base.txt
-RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /tmp/base.txt
+# « validation » adds the engine of the rules of electronic invoices (docs/facturx.md).
+ARG REQUIREMENTS=base
+COPY requirements /tmp/requirements
+RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes \
+    -r /tmp/requirements/${REQUIREMENTS}.txt
 # Three programs of it go into the image; the package itself would bring Perl with them.
 RUN apt-get update && apt-get install -y --no-install-recommends postgresql-client-15
 

@@ -16,8 +16,8 @@ from entsvc.tabular import MAX_BYTES
 from tests.invoicing.scratch import until
 
 ROOT = settings.BASE_DIR
-# In .env.example, but read by the containers, the proxy or gunicorn.
-NOT_OURS = {"POSTGRES_PASSWORD", "DOMAIN", "TLS", "WEB_CONCURRENCY"}
+# In .env.example, but read by the making of the image, the containers, the proxy or gunicorn.
+NOT_OURS = {"POSTGRES_PASSWORD", "DOMAIN", "TLS", "WEB_CONCURRENCY", "REQUIREMENTS"}
 PRODUCTION = {
     "DEBUG": "0",
     "SECRET_KEY": "une-clef-de-test-" * 4,
@@ -77,7 +77,7 @@ def test_what_compose_reads_of_the_environment_is_documented():
     asked = set(re.findall(r"\$\{(\w+)", text("docker-compose.yml")))
     asked |= set(re.findall(r"\{\$(\w+)", text("docker", "Caddyfile")))
     documented = set(re.findall(r"^#?([A-Z_]+)=", text(".env.example"), re.MULTILINE))
-    assert asked == {"POSTGRES_PASSWORD", "DOMAIN", "TLS"} <= documented
+    assert asked == {"POSTGRES_PASSWORD", "DOMAIN", "TLS", "REQUIREMENTS"} <= documented
 
 
 # --- Containers -------------------------------------------------------------------------------
@@ -103,6 +103,18 @@ def test_the_image_is_slim_and_has_no_compiler():
     ]
     assert not re.search(r"\b(gcc|g\+\+|build-essential|\w+-dev)\b", text("Dockerfile"))
     assert "--require-hashes" in text("Dockerfile")
+
+
+def test_every_list_of_requirements_holds_the_same_releases_by_their_hashes():
+    def pinned(name):
+        found = re.split(r"\n(?=\S)", text(f"requirements/{name}.txt"))
+        return {row.split("==")[0]: re.sub(r"\n    #.*", "", row) for row in found if "==" in row}
+
+    base, validation, tested = (pinned(name) for name in ("base", "validation", "test"))
+    assert all("--hash=sha256:" in row for rows in (base, validation, tested) for row in rows.values())
+    assert validation.keys() - base.keys() == {"saxonche"}
+    assert {name: validation[name] for name in base} == base
+    assert {name: tested.get(name) for name in validation} == validation
 
 
 def test_the_image_does_not_run_as_root_and_tells_its_health():
