@@ -42,7 +42,10 @@ class CampaignAdmin(CampaignEtat, ConfirmedAction, ScopedAdmin):
     list_filter = ["schedule", "school_year", "apart"]
     list_select_related = ["schedule"]
     fields = ["schedule", "school_year"]
-    actions_detail = ["review", "yearly_call", "compute", "supplement", "produce_etat"]
+    actions_detail = [
+        "review", "yearly_call", "compute",
+        {"title": "Autres", "icon": "more_horiz", "items": ["supplement", "produce_etat"]},
+    ]  # fmt: skip
     actions_list = ["export_unbilled"]
     change_form_outer_after_template = "admin/invoicing/drifts.html"
 

@@ -85,10 +85,10 @@ def test_another_channel_has_no_etat(campaign):
 
 
 def test_what_the_chain_of_the_state_imputes_by_must_be_there(db, quick):
-    """Titres of a local body, whose issuer chose the channel of the State."""
+    """Titres of a local body, whose issuer chose the channel of the State since."""
     world = a_world(members=7, regime=Issuer.Regime.LOCAL)
-    Channel.objects.create(issuer=world.issuer, kind=Channel.Kind.STATE)
     campaign = campaign_of(issued(world)[0])
+    Channel.objects.create(issuer=world.issuer, kind=Channel.Kind.STATE)
     findings = prepare(campaign).findings
     assert [finding.split("»")[0] for finding in findings] == [
         "Il manque « programme ou fonds de concours ",
