@@ -95,11 +95,11 @@ def found_of(answer: dict[str, Any]) -> list[Found]:
     ]
 
 
-def pages_of(answer: dict[str, Any]) -> int:
-    """Return how many pages a search has; one when it does not say."""
+def pages_of(answer: dict[str, Any]) -> int | None:
+    """Return how many pages a search has; None when it does not say."""
     told = answer.get("parametresRetour")
-    pages = told.get("pages") if isinstance(told, dict) else None
-    return pages if isinstance(pages, int) else 1
+    pages = str(told.get("pages")) if isinstance(told, dict) else ""
+    return int(pages) if pages.isdecimal() else None
 
 
 def passages_of(answer: dict[str, Any]) -> list[Passage]:

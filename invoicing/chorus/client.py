@@ -90,15 +90,22 @@ class ChorusClient:
         return _read(answers.passages_of, told)
 
     def _search(self, criteria: dict[str, Any]) -> Iterator[answers.Found]:
-        page, pages = 1, 1
-        while page <= pages:
+        page, seen = 1, set()
+        while True:
             asked = {"pageResultatDemandee": page, "nbResultatsParPage": PAGE}
             told = self._ask(
                 "factures/v1/rechercher/fournisseur",
                 {**criteria, "rechercheFactureParFournisseur": asked},
             )
-            yield from _read(answers.found_of, told)
-            page, pages = page + 1, answers.pages_of(told)
+            rows = _read(answers.found_of, told)
+            fresh = [row for row in rows if row.identifier not in seen]
+            yield from fresh
+            seen.update(row.identifier for row in fresh)
+            pages = answers.pages_of(told)
+            # Pages that are not counted go on until one brings nothing: none may be missed.
+            if not fresh or (pages is not None and page >= pages):
+                return
+            page += 1
 
     def _ask(self, path: str, payload: dict[str, Any]) -> dict[str, Any]:
         """Make a call that changes nothing: it may be made again."""
@@ -195,7 +202,7 @@ def _accepted(told: str) -> dict[str, Any]:
         raise Unclear("Chorus Pro n'a donné qu'une demi-réponse.") from error
     if not isinstance(answer, dict):
         raise Unclear("Chorus Pro n'a donné qu'une demi-réponse.")
-    if answer.get("codeRetour") not in (0, None):
+    if str(answer.get("codeRetour") or 0) != "0":
         raise Refused(f"Chorus Pro refuse : {_words(told)}")
     return answer
 
@@ -209,7 +216,7 @@ def _failure(status: int, told: str, wait: int | None) -> ChorusError:
     if status == 429:
         after = f" {wait} secondes" if wait else ""
         return NotSent(f"Chorus Pro reçoit trop d'appels : il demande d'attendre{after}.", wait or 1)
-    if status >= 500:
+    if status >= 500 or status == 408:
         return Unclear(f"Chorus Pro est en panne (HTTP {status}).", wait)
     if status < 400:
         return NotSent(f"Chorus Pro répond de travers (HTTP {status}) : vérifiez CHORUS_API_URL.")

@@ -230,7 +230,7 @@ class Handler(BaseHTTPRequestHandler):
         with chorus.lock:
             chorus.calls.append(self.path)
             fault = (chorus.faults.get(self.path) or [""]).pop(0)
-            if fault in ("401", "429", "500", "403", "302"):
+            if fault in ("401", "408", "429", "500", "403", "302"):
                 status, answer = int(fault), {"codeRetour": int(fault), "libelle": "panne demandée"}
             elif fault == "refused":
                 status, answer = 200, {"codeRetour": 20001, "libelle": "GDP_MSG_11.999 Refusé"}

@@ -7,7 +7,15 @@ import pytest
 from invoicing.chorus import client as client_module
 from invoicing.chorus.access import Access
 from invoicing.chorus.client import ChorusClient, NotSent, Refused, Unclear
-from tests.invoicing.chorus.fake_server import ACCOUNT, CLIENT, DEPOSIT, REPORT, SEARCH, TOKEN
+from tests.invoicing.chorus.fake_server import (
+    ACCOUNT,
+    CLIENT,
+    DEPOSIT,
+    REPORT,
+    SEARCH,
+    TOKEN,
+    Invoice,
+)
 
 SYNTAX = "IN_DP_E2_CII_FACTURX"
 
@@ -55,6 +63,7 @@ def test_a_token_revoked_before_its_end_is_asked_for_again_once(client, chorus):
         ("302", NotSent, "CHORUS_API_URL"),
         ("refused", Refused, "20001 GDP_MSG_11.999"),
         ("500", Unclear, "HTTP 500"),
+        ("408", Unclear, "HTTP 408"),
         ("half", Unclear, "demi-réponse"),
         ("lost", Unclear, "s'est coupée"),
         ("slow", Unclear, "pas répondu à temps"),
@@ -82,6 +91,13 @@ def test_a_receipt_without_its_flow_is_half_an_answer(client, chorus, monkeypatc
     monkeypatch.setattr(chorus, "deposit", lambda asked: (200, {"codeRetour": 0}))
     with pytest.raises(Unclear, match="numeroFluxDepot"):
         client.deposit("essai.pdf", b"%PDF", SYNTAX)
+
+
+@pytest.mark.parametrize("code", ["0", "", None, 0])
+def test_an_accepted_deposit_is_never_taken_for_a_refused_one(client, chorus, monkeypatch, code):
+    plain = chorus.deposit
+    monkeypatch.setattr(chorus, "deposit", lambda asked: (200, plain(asked)[1] | {"codeRetour": code}))
+    assert client.deposit("essai.pdf", b"%PDF", SYNTAX).flow in chorus.flows
 
 
 def test_a_server_that_is_not_there_took_nothing(access, client, chorus):
@@ -138,6 +154,34 @@ def test_every_page_of_a_search_is_read(client, chorus):
     assert [row.number for row in client.invoices_of("CPPX")] == [f"F{n}" for n in range(5)]
     assert chorus.count(SEARCH) == 3
     assert [row.number for row in client.invoices_numbered("F3")] == ["F3"]
+
+
+@pytest.mark.parametrize("told", [{}, {"pages": None}, {"pages": "3"}, "trois"])
+def test_pages_not_told_or_told_as_text_are_all_read(client, chorus, told, monkeypatch):
+    chorus.page = 2
+    for number in range(5):
+        chorus.invoices.append(Invoice(number + 1, f"N{number}", "CPP1"))
+        chorus.move(f"N{number}", "DEPOSEE")
+    plain = chorus.search
+    monkeypatch.setattr(
+        chorus, "search", lambda asked: (200, plain(asked)[1] | {"parametresRetour": told})
+    )
+    assert [row.number for row in client.invoices_of("CPP1")] == [f"N{n}" for n in range(5)]
+
+
+def test_a_search_that_always_gives_the_same_page_ends(client, chorus, monkeypatch):
+    chorus.invoices.append(Invoice(1, "N0", "CPP1"))
+    chorus.move("N0", "DEPOSEE")
+    plain = chorus.search
+    monkeypatch.setattr(
+        chorus,
+        "search",
+        lambda asked: (
+            200,
+            plain({"numeroFluxDepot": "CPP1"})[1] | {"parametresRetour": {"pages": 1_000_000}},
+        ),
+    )
+    assert [row.number for row in client.invoices_of("CPP1")] == ["N0"]
 
 
 def test_no_secret_is_shown_nor_told(access, chorus):
