@@ -63,7 +63,10 @@ def plan(sending: Sending, told: Acknowledgement, *, taken: bool = False) -> Pla
         raise AnswerUnplaced(f"Cet acquittement ne dit rien de {bordereau}.")
     refused = [element for element in named if not element.accepted]
     answer = Sending.Answer.REJECTED if refused else Sending.Answer.TAKEN
-    return Planned(sending, answer, _words(named), tuple(_changes(bordereau, refused, taken)))
+    words = _words(named)
+    if refused and _is_known(sending, words):
+        return Planned(sending, answer, words, ())
+    return Planned(sending, answer, words, tuple(_changes(bordereau, refused, taken)))
 
 
 @transaction.atomic
@@ -87,6 +90,14 @@ def record(planned: Planned, *, on: date, actor: str) -> None:
         summary=f"{sending.file_name} : {planned.answer.label.lower()}",
         data={"words": planned.words, "titres": len(planned.changes)},
     )
+
+
+def _is_known(sending: Sending, words: str) -> bool:
+    """Tell whether a refusal rejects no titre: it did already, or another file was accepted."""
+    if (sending.answer, sending.answer_words) == (Sending.Answer.REJECTED, words):
+        return True
+    others = Sending.objects.filter(bordereau=sending.bordereau_id).exclude(pk=sending.pk)
+    return others.filter(answer=Sending.Answer.TAKEN).exists()
 
 
 def _changes(bordereau: Bordereau, refused: list[Element], taken: bool) -> list[Change]:

@@ -7,6 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from entsvc.models import JournalEntry
+from invoicing.answers import record_event
 from invoicing.bordereaux import send, sign
 from invoicing.models import Sending, TitreEvent
 from invoicing.pes.answering import AnswerUnplaced, plan, record
@@ -119,6 +120,32 @@ def test_accepted_by_helios_is_not_taken_in_charge_unless_it_is_said(sending):
     sending.refresh_from_db()
     assert (sending.answer, events()) == (Sending.Answer.TAKEN, [])
     record(plan(sending, told, taken=True), on=DAY, actor="essai")
+    assert [kind for _, kind, _ in events()] == ["pris-en-charge"] * 3
+
+
+@pytest.mark.django_db
+def test_a_refusal_read_again_undoes_nothing_that_was_noted_since(sending):
+    told = read_acknowledgement(acquit(REFUSED))
+    record(plan(sending, told), on=DAY, actor="essai")
+    for titre in sending.bordereau.titres.order_by("number"):
+        record_event(titre=titre, kind=TitreEvent.Kind.TAKEN, on=DAY, actor="essai")
+    sending.refresh_from_db()
+    assert plan(sending, told).changes == ()
+
+
+@pytest.mark.django_db
+def test_the_refusal_of_a_file_rejects_nothing_once_another_one_was_accepted(sending, bordereau):
+    told = read_acknowledgement(acquit(element(1)))
+    record(plan(sending, told, taken=True), on=DAY, actor="essai")
+    twice = produce(bordereau=bordereau, actor="essai")
+    duplicate = read_acknowledgement(
+        acquit(element(0, error("Bordereau déjà reçu")), name=twice.file_name)
+    )
+    planned = plan(twice, duplicate)
+    assert planned.changes == ()
+    record(planned, on=DAY, actor="essai")
+    twice.refresh_from_db()
+    assert twice.answer == Sending.Answer.REJECTED
     assert [kind for _, kind, _ in events()] == ["pris-en-charge"] * 3
 
 
