@@ -33,6 +33,7 @@ from invoicing.models import (
     Titre,
     TitreDocument,
 )
+from invoicing.roads import other_road
 from invoicing.statuses import with_status
 
 SYNTAX = "IN_DP_E2_CII_FACTURX"
@@ -86,8 +87,8 @@ def goes_by_chorus(issuer_id: int) -> bool:
 def prepare(bordereau: Bordereau) -> Prepared:
     """Return what a deposit of a bordereau would send; nothing is written, nobody is called.
 
-    Raises DepositRefused for another channel or a bordereau that is not signed, ChorusOff unless the
-    issuer's access is set.
+    Raises DepositRefused for another channel, a bordereau that is not signed or that left by another
+    channel, ChorusOff unless the issuer's access is set.
     """
     if not goes_by_chorus(bordereau.issuer_id):
         raise DepositRefused(
@@ -97,6 +98,9 @@ def prepare(bordereau: Bordereau) -> Prepared:
     access = access_of(bordereau.issuer)
     if state_of(bordereau) == State.PREPARED:
         raise DepositRefused(f"{bordereau} n'est pas signé : enregistrez d'abord sa signature.")
+    gone = other_road(bordereau, Channel.Kind.CHORUS_PRO)
+    if gone:
+        raise DepositRefused(gone)
     found = Prepared(trial=access.is_trial)
     now = timezone.now()
     for deposit in deposits_of(bordereau):

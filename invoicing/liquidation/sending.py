@@ -17,6 +17,7 @@ from invoicing.liquidation.reading import Etat, read_etat
 from invoicing.liquidation.rules import against, to_know
 from invoicing.liquidation.workbook import write_workbook
 from invoicing.models import Campaign, Channel, Sending, Titre
+from invoicing.roads import other_road
 
 PDF = ("application/pdf", ".pdf")
 XLSX = ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", ".xlsx")
@@ -59,7 +60,8 @@ def prepare(campaign: Campaign, *, on: date | None = None) -> Prepared:
     etat = read_etat(campaign, rank=rank, on=on or timezone.localdate())
     if etat is None:
         raise EtatRefused(f"{campaign} : aucun titre n'est encore émis, il n'y a rien à demander.")
-    return Prepared(etat, against(etat), to_know(etat))
+    gone = [other_road(bordereau, Channel.Kind.STATE) for bordereau in etat.bordereaux]
+    return Prepared(etat, [*filter(None, gone), *against(etat)], to_know(etat))
 
 
 def produce(*, campaign: Campaign, rank: int, actor: str, on: date | None = None) -> Sending:

@@ -23,6 +23,7 @@ from invoicing.pes.reading import read_flow
 from invoicing.pes.rules import check
 from invoicing.pes.schema import NoSchema, breaches
 from invoicing.pes.writing import write
+from invoicing.roads import other_road
 
 MIME = "application/xml"
 SHOWN = 20
@@ -64,7 +65,7 @@ def prepare(bordereau: Bordereau, *, on: date | None = None) -> Prepared:
     """Read the flow of the next sending of a bordereau and check it; nothing is written.
 
     Raises SendingRefused for an issuer of another channel, titres that the accountant's chain numbers,
-    or a stored document that is lost.
+    a bordereau that left by another channel, or a stored document that is lost.
     """
     channel = channel_of(bordereau)
     titre = bordereau.titres.order_by("number").first()
@@ -72,6 +73,9 @@ def prepare(bordereau: Bordereau, *, on: date | None = None) -> Prepared:
         raise SendingRefused(
             "Ces pièces sont numérotées par la chaîne du comptable : elles n'entrent pas dans un PES."
         )
+    gone = other_road(bordereau, Channel.Kind.HELIOS)
+    if gone:
+        raise SendingRefused(gone)
     rank = Sending.objects.filter(bordereau=bordereau).count() + 1
     try:
         flow = read_flow(bordereau, channel=channel, rank=rank, on=on or timezone.localdate())
