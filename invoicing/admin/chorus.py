@@ -12,22 +12,26 @@ from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from unfold.decorators import action, display
 
-from entsvc.french import short_date
+from entsvc.french import plural, short_date
 from entsvc.once import asked_once
 from entsvc.staff import LINK, ReadOnlyInline
+from invoicing import waiting
 from invoicing.chorus import pages
 from invoicing.chorus.access import ChorusOff
 from invoicing.chorus.depositing import (
     DepositRefused,
     deposits_of,
     give_up,
-    goes_by_chorus,
     prepare,
+    settle,
+    unsettled,
 )
+from invoicing.chorus.forms import SettleForm
 from invoicing.chorus.statuses import label_of_invoice
 from invoicing.chorus.works import deposit_later, follow_later
-from invoicing.models import Bordereau, Deposit, DepositedPiece, Sending
-from members.access import ScopedReadOnlyAdmin
+from invoicing.models import Bordereau, Channel, Deposit, DepositedPiece, Sending
+from members.access import ScopedReadOnlyAdmin, visible
+from members.models import Issuer
 
 GIVE_UP = (
     "Ce fichier n'est pas parti. L'abandonner laisse ses pièces entrer dans un autre ; il reste dans le "
@@ -46,20 +50,36 @@ class BordereauChorus:
     MENU = {"title": "Chorus Pro", "icon": "cloud_upload", "items": ["deposit", "follow_deposits"]}
 
     def has_deposit_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        return (
-            self.has_issue_permission(request) and self._goes_by_chorus(request, object_id) is not False
-        )
+        kind = self._kind_of(request, object_id)
+        return self.has_issue_permission(request) and kind in (Channel.Kind.CHORUS_PRO, None)
+
+    def has_follow_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        """What was deposited is followed, whatever the channel became."""
+        if self.has_deposit_permission(request, object_id):
+            return True
+        bordereau = self._bordereau(request, object_id)
+        if bordereau is None or not self.has_issue_permission(request):
+            return False
+        return asked_once(request, ("deposits", bordereau.pk), deposits_of(bordereau).exists)
 
     def has_pes_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        return self.has_issue_permission(request) and not self._goes_by_chorus(request, object_id)
+        """Without a channel too: its page says to choose one."""
+        kind = self._kind_of(request, object_id)
+        return self.has_issue_permission(request) and kind in (Channel.Kind.HELIOS, "", None)
 
-    def _goes_by_chorus(self, request: HttpRequest, object_id: str | None) -> bool | None:
-        """Tell whether the issuer of a bordereau deposits there, None when there is no bordereau."""
-        bordereau = self.get_object(request, object_id) if object_id else None
+    def _kind_of(self, request: HttpRequest, object_id: str | None) -> str | None:
+        """Return the channel of a bordereau's issuer, « » when it has none, None without a bordereau."""
+        bordereau = self._bordereau(request, object_id)
         if bordereau is None:
             return None
         issuer = bordereau.issuer_id
-        return asked_once(request, ("chorus", issuer), lambda: goes_by_chorus(issuer))
+        kinds = Channel.objects.filter(issuer=issuer).values_list("kind", flat=True)
+        return asked_once(request, ("channel", issuer), kinds.first) or ""
+
+    def _bordereau(self, request: HttpRequest, object_id: str | None) -> Bordereau | None:
+        if object_id is None:
+            return None
+        return asked_once(request, ("bordereau", object_id), lambda: self.get_object(request, object_id))
 
     @action(description="Déposer sur Chorus Pro", permissions=["deposit"], icon="cloud_upload")
     def deposit(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -74,7 +94,7 @@ class BordereauChorus:
             return redirect("work", work.pk)
         return self.confirm(request, "Déposer sur Chorus Pro", bordereau, **told)
 
-    @action(description="Suivre les dépôts", permissions=["deposit"], icon="sync")
+    @action(description="Suivre les dépôts", permissions=["follow"], icon="sync")
     def follow_deposits(self, request: HttpRequest, object_id: str) -> HttpResponse:
         bordereau: Bordereau = self.visible_or_404(request, object_id)
         pieces = DepositedPiece.objects.filter(sending__bordereau=bordereau)
@@ -141,6 +161,37 @@ class SendingChorus:
             request, "Abandonner ce dépôt", sending, facts=[GIVE_UP], button="Abandonner"
         )
 
+    def has_settle_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        if not request.user.has_perm("invoicing.issue_titre"):
+            return False
+        if object_id is None:
+            return True
+        deposit = self._deposit(request, object_id)
+        return deposit is not None and not unsettled(deposit)
+
+    def _deposit(self, request: HttpRequest, object_id: str) -> Deposit | None:
+        if self.channel_of(request, object_id) != Channel.Kind.CHORUS_PRO:
+            return None
+        found = Deposit.objects.filter(sending=object_id).select_related("sending")
+        return asked_once(request, ("deposit", object_id), found.first)
+
+    @action(description="Clore ce dépôt", permissions=["settle"], icon="task_alt")
+    def settle(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        sending = self.visible_or_404(request, object_id)
+        form = SettleForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            actor, reason = request.user.get_username(), form.cleaned_data["reason"]
+            try:
+                released = settle(deposit=sending.deposit, reason=reason, actor=actor)
+            except DepositRefused as error:
+                messages.error(request, str(error))
+            else:
+                count = plural(released, "pièce peut", "pièces peuvent")
+                messages.success(request, f"{sending} : clos. {count} entrer dans un autre dépôt.")
+            return redirect("admin:invoicing_sending_change", object_id)
+        told = pages.to_settle(sending.deposit)
+        return self.confirm(request, "Clore ce dépôt", sending, form=form, **told)
+
 
 class PieceColumns:
     """How a deposited piece is shown, in its list as on the page of its sending."""
@@ -196,10 +247,39 @@ class PieceStatusFilter(admin.SimpleListFilter):
         return queryset.filter(status=self.value()) if self.value() else queryset
 
 
+class NextFilter(admin.SimpleListFilter):
+    """What someone has to do of a piece."""
+
+    title = "suite à donner"
+    parameter_name = "suite"
+
+    def lookups(self, request, model_admin):
+        return [("portail", "À traiter sur le portail"), ("reprendre", "À déposer de nouveau")]
+
+    def queryset(self, request, queryset):
+        found = {"portail": waiting.to_handle, "reprendre": waiting.to_mend}.get(self.value())
+        return found(queryset) if found else queryset
+
+
+class OfIssuer(admin.SimpleListFilter):
+    """The issuer of a deposited piece."""
+
+    title = "émetteur"
+    parameter_name = "emetteur"
+
+    def lookups(self, request, model_admin):
+        issuers = visible(Issuer.objects.order_by("name"), request.user)
+        return [(issuer.pk, issuer.name) for issuer in issuers]
+
+    def queryset(self, request, queryset):
+        asked = self.value() or ""
+        return queryset.filter(titre__issuer=int(asked)) if asked.isdecimal() else queryset
+
+
 @admin.register(DepositedPiece)
 class DepositedPieceAdmin(PieceColumns, ScopedReadOnlyAdmin):
     list_display = ["reference", "debtor", "told", "available", "reason", "sending"]
-    list_filter = ["sending__bordereau__issuer", PieceStatusFilter, "closed"]
+    list_filter = [OfIssuer, NextFilter, PieceStatusFilter, "closed"]
     list_select_related = ["sending", "titre"]
     search_fields = ["titre__reference", "titre__debtor_name", "identifier"]
     fields = [

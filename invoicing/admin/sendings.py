@@ -18,7 +18,7 @@ from entsvc.models import StoredDocument
 from entsvc.once import asked_once
 from entsvc.staff import LINK, ConfirmedAction, ReadOnlyInline
 from invoicing.admin.chorus import SendingChorus
-from invoicing.admin.liquidation import SendingEtat
+from invoicing.admin.liquidation import DIGEST, SendingEtat
 from invoicing.answers import AnswerRefused
 from invoicing.liquidation.pages import answer_of
 from invoicing.liquidation.sending import answered
@@ -99,7 +99,7 @@ class SendingPes:
 
 @admin.register(Sending)
 class SendingAdmin(SendingPes, SendingEtat, SendingChorus, ConfirmedAction, ScopedReadOnlyAdmin):
-    list_display = ["file_name", "about", "made_at", "made_by", "answered"]
+    list_display = ["file_name", "about", "channel", "made_at", "made_by", "answered"]
     list_filter = [OfIssuer, "channel", "answer"]
     list_select_related = ["bordereau__issuer", "campaign__schedule", "deposit"]
     search_fields = ["file_name"]
@@ -118,7 +118,9 @@ class SendingAdmin(SendingPes, SendingEtat, SendingChorus, ConfirmedAction, Scop
     readonly_fields = [
         "about", "answered", "weight", "sha256", "attached", *SendingEtat.facts, *SendingChorus.facts
     ]  # fmt: skip
-    actions_detail = ["download", "download_workbook", "read_answer", "read_numbers", "give_up"]
+    actions_detail = [
+        "download", "download_workbook", "read_answer", "read_numbers", "give_up", "settle",
+    ]  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         rows = answered(super().get_queryset(request))
@@ -154,7 +156,7 @@ class SendingAdmin(SendingPes, SendingEtat, SendingChorus, ConfirmedAction, Scop
 
     @display(description="empreinte SHA-256")
     def sha256(self, sending):
-        return sending.document.sha256
+        return format_html(DIGEST, sending.document.sha256)
 
     @display(description="pièces jointes")
     def attached(self, sending):

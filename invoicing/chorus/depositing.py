@@ -33,11 +33,13 @@ from invoicing.models import (
     Titre,
     TitreDocument,
 )
+from invoicing.pes.frozen import mark_of
 from invoicing.roads import other_road
 from invoicing.statuses import with_status
 
 SYNTAX = "IN_DP_E2_CII_FACTURX"
 KINDS = {".pdf": "application/pdf", ".tar.gz": "application/gzip"}
+SHOWN = 5
 GIVEN_UP = "Dépôt abandonné avant l'appel."
 
 
@@ -215,15 +217,16 @@ def search(deposit: Deposit, *, client: ChorusClient, actor: str) -> Deposit:
     if not deposit.is_adrift(now):
         raise DepositRefused(f"{deposit.sending} : {deposit.told_state.lower()}, rien à rechercher.")
     mine = Deposit.objects.filter(pk=deposit.pk, state=deposit.state, asked_at=deposit.asked_at)
-    found = _arrived(deposit, client)
-    if found and found.flow:
+    found, by_hand = _arrived(deposit, client)
+    if found:
         facts = {"state": Deposit.State.DEPOSITED, "flow": found.flow, "flow_on": found.deposited_on}
         told = f"retrouvé par sa facture {found.number}, flux {found.flow}"
-    elif found:
+    elif by_hand:
         facts = {"state": Deposit.State.UNKNOWN}
+        numbers = ", ".join(row.number for row in by_hand[:SHOWN])
         told = (
-            f"la facture {found.number} est sur Chorus Pro sans numéro de flux : elle y a été saisie à "
-            "la main. Ne la déposez pas de nouveau"
+            f"sur Chorus Pro sans numéro de flux, donc saisie à la main : {numbers}. Ne la déposez pas "
+            "de nouveau ; « Clore ce dépôt », sur la page de l'envoi, laisse partir les autres"
         )
     elif now - deposit.asked_at < timedelta(hours=settings.CHORUS_SETTLE_HOURS):
         facts = {"state": Deposit.State.UNKNOWN}
@@ -234,6 +237,8 @@ def search(deposit: Deposit, *, client: ChorusClient, actor: str) -> Deposit:
     else:
         facts, told = {"state": Deposit.State.WAITING}, "introuvable : il peut être déposé de nouveau"
     if mine.update(searched_at=now, told=f"Recherche : {told}.", **facts):
+        for row in by_hand if not found else []:
+            _known_by(deposit, row)
         _journal(deposit, actor, "chorus-recherche", told)
     deposit.refresh_from_db()
     return deposit
@@ -250,6 +255,48 @@ def give_up(*, deposit: Deposit, actor: str) -> None:
         raise DepositRefused(f"{deposit.sending} n'attend plus d'être déposé : rien à abandonner.")
     _close(deposit, GIVEN_UP)
     _journal(deposit, actor, "chorus-abandon", "abandonné avant son dépôt")
+
+
+def unsettled(deposit: Deposit) -> str:
+    """Say why an officer can't close a deposit; nothing when it is nothing but a search can tell more.
+
+    Either nobody knows whether it arrived, and a search said what is there once Chorus Pro had the time
+    to show it; or Chorus Pro integrated it, and never showed some of its pieces.
+    """
+    if deposit.is_adrift(timezone.now()):
+        settle = timedelta(hours=settings.CHORUS_SETTLE_HOURS)
+        if deposit.searched_at is None or deposit.searched_at - deposit.asked_at < settle:
+            hours = plural(settings.CHORUS_SETTLE_HOURS, "heure")
+            return f"{deposit.sending} : suivez d'abord les dépôts, {hours} au moins après son envoi."
+        return ""
+    if deposit.is_accepted and deposit.read_at and lost_pieces(deposit).exists():
+        return ""
+    return f"{deposit.sending} : {deposit.told_state.lower()}, rien à clore."
+
+
+def lost_pieces(deposit: Deposit) -> QuerySet[DepositedPiece]:
+    """Return the pieces of a deposit that are under way, and that Chorus Pro never showed."""
+    return deposit.pieces.filter(closed=False, identifier="").order_by("titre__number")
+
+
+@transaction.atomic
+def settle(*, deposit: Deposit, reason: str, actor: str) -> int:
+    """Close a deposit by hand: the pieces that Chorus Pro has stay, the others may go in another one.
+
+    Returns how many of those there are. Raises DepositRefused without a reason, or while `unsettled`.
+    """
+    deposit = Deposit.objects.select_for_update(of=("self",)).get(pk=deposit.pk)
+    reason = " ".join(reason.split())
+    why = unsettled(deposit) or ("" if reason else "Donnez le motif : il reste au journal.")
+    if why:
+        raise DepositRefused(why)
+    told = f"Clos par {actor} : {reason}"
+    if deposit.state != Deposit.State.DEPOSITED:
+        Deposit.objects.filter(pk=deposit.pk).update(state=Deposit.State.GIVEN_UP, told=told)
+    released = lost_pieces(deposit).order_by().update(closed=True, reason=told, read_at=timezone.now())
+    count = plural(released, "pièce laissée", "pièces laissées")
+    _journal(deposit, actor, "chorus-clos", f"clos, {count} à un autre dépôt ({reason})")
+    return released
 
 
 def _sent_in_time(deposit: Deposit, client: ChorusClient, actor: str, sleep: Any) -> Deposit:
@@ -291,7 +338,8 @@ def _why_not(titre: Titre, access: Access) -> str:
             return "déjà payée en entier : déposée, elle risquerait d'être payée deux fois."
         return "annulée avant son dépôt : rien n'est plus dû."
     if titre.original and not any(
-        piece.sending.deposit.state == Deposit.State.DEPOSITED for piece in titre.original.under_way
+        piece.identifier or piece.sending.deposit.state == Deposit.State.DEPOSITED
+        for piece in titre.original.under_way
     ):
         original = titre.original.reference
         if titre.kind == Titre.Kind.ANNULATION:
@@ -324,13 +372,11 @@ def _suffix(titres: list[Titre]) -> str:
 def _recorded(
     bordereau: Bordereau, rank: int, document: Any, titres: list[Titre], actor: str
 ) -> Deposit:
-    letter = "B" if bordereau.kind == Bordereau.Kind.TITRES else "C"
-    place = f"{bordereau.issuer.code}{bordereau.exercice}{letter}{bordereau.number}E{rank}"
     sending = Sending.objects.create(
         bordereau=bordereau,
         rank=rank,
         channel=Channel.Kind.CHORUS_PRO,
-        file_name=f"FACTURX_{place}{_suffix(titres)}",
+        file_name=f"FACTURX_{mark_of(bordereau, rank)}{_suffix(titres)}",
         document=document,
         attachments=[],
         schema=False,
@@ -353,19 +399,30 @@ def _close(deposit: Deposit, why: str) -> None:
     deposit.pieces.filter(closed=False).update(closed=True, reason=why, read_at=timezone.now())
 
 
-def _arrived(deposit: Deposit, client: ChorusClient) -> Found | None:
-    """Return an invoice of a deposit that Chorus Pro has, other than those of the deposits before it."""
+def _arrived(deposit: Deposit, client: ChorusClient) -> tuple[Found | None, list[Found]]:
+    """Return an invoice that came by this deposit, else those that someone entered on the portal.
+
+    Those of other deposits are known by their flow, or by their identifier.
+    """
     known = Q(flow__gt="") & ~Q(pk=deposit.pk)
     flows = set(Deposit.objects.filter(known).order_by("pk").values_list("flow", flat=True))
+    elsewhere = DepositedPiece.objects.exclude(sending=deposit.sending_id).exclude(identifier="")
+    identifiers = set(elsewhere.order_by("pk").values_list("identifier", flat=True))
     numbers = deposit.pieces.order_by("titre__number").values_list("titre__reference", flat=True)
-    without_flow = None
+    by_hand = []
     for number in numbers:
         for found in client.invoices_numbered(number):
             if found.flow and found.flow not in flows:
-                return found
-            if not found.flow:
-                without_flow = found
-    return without_flow
+                return found, []
+            if not found.flow and found.identifier not in identifiers:
+                by_hand.append(found)
+    return None, by_hand
+
+
+def _known_by(deposit: Deposit, found: Found) -> None:
+    """Write the identifier of an invoice that was entered by hand: it is there, whatever happens."""
+    pieces = deposit.pieces.filter(titre__reference=found.number, closed=False, identifier="")
+    pieces.update(identifier=found.identifier, status=found.status, status_at=found.status_at)
 
 
 def _search_words() -> str:

@@ -4,10 +4,11 @@ Reading asks for nothing to be done: it may be repeated, by several at once, and
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db import DataError, IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
@@ -48,6 +49,7 @@ def to_follow() -> QuerySet[Deposit]:
     expected = Q(state__in=[State.ASKED, State.UNKNOWN]) | Q(
         Q(state=State.DEPOSITED), Q(Exists(open_pieces)) | ~Q(flow_state__in=_JUDGED)
     )
+    expected |= Q(Q(state=State.GIVEN_UP), Q(Exists(open_pieces)))  # entered by hand on the portal
     rows = Deposit.objects.filter(expected)
     first = F("read_at").asc(nulls_first=True)
     return rows.select_related("sending__bordereau__issuer").order_by(first, "pk")
@@ -70,7 +72,7 @@ def follow_all(
         try:
             if deposit.is_adrift(timezone.now()):
                 deposit = search(deposit, client=client, actor=actor)
-            if deposit.state == State.DEPOSITED:
+            if deposit.state in (State.DEPOSITED, State.GIVEN_UP):
                 done.changed |= follow(deposit, client=client, actor=actor)
             done.read.append(deposit)
         except NotSent as error:
@@ -87,7 +89,7 @@ def follow(deposit: Deposit, *, client: ChorusClient, actor: str) -> dict[str, s
 
     Raises ChorusError; what was read until then is kept.
     """
-    report = client.report(deposit.flow) if not _is_known(deposit) else None
+    report = client.report(deposit.flow) if deposit.flow and not _is_known(deposit) else None
     was = deposit.flow_state
     if report:
         _write_report(deposit, report)
@@ -97,7 +99,9 @@ def follow(deposit: Deposit, *, client: ChorusClient, actor: str) -> dict[str, s
         if report:
             _reject(pieces, report)
         if deposit.flow_state in INTEGRATED:
-            _read_invoices(deposit, pieces, client)
+            _read_invoices(pieces, client.invoices_of(deposit.flow), client)
+        elif not deposit.flow:
+            _read_invoices(pieces, _by_hand(pieces, client), client)
         deposit.read_at = timezone.now()
         deposit.save(update_fields=["read_at"])
     finally:
@@ -135,9 +139,17 @@ def _reject(pieces: list[DepositedPiece], report: Report) -> None:
             _write(piece, status=InvoiceStatus.REJECTED, reason=why, closed=True)
 
 
-def _read_invoices(deposit: Deposit, pieces: list[DepositedPiece], client: ChorusClient) -> None:
-    """Ask for the statuses of the invoices together, and for the history of those that moved on."""
-    found = {row.number: row for row in client.invoices_of(deposit.flow)}
+def _by_hand(pieces: list[DepositedPiece], client: ChorusClient) -> Iterator[Found]:
+    """Give the invoices that someone entered on the portal: no flow brought them."""
+    for piece in pieces:
+        if piece.identifier and not piece.closed:
+            rows = client.invoices_numbered(piece.titre.reference)
+            yield from (row for row in rows if row.identifier == piece.identifier)
+
+
+def _read_invoices(pieces: list[DepositedPiece], rows: Iterable[Found], client: ChorusClient) -> None:
+    """Write the statuses of the invoices, asking for the history of those that moved on."""
+    found = {row.number: row for row in rows}
     for piece in pieces:
         row = found.get(piece.titre.reference)
         if row and not piece.closed:
@@ -165,7 +177,13 @@ def _write(piece: DepositedPiece, **facts: Any) -> None:
     for name, value in facts.items():
         setattr(piece, name, value)
     piece.read_at = timezone.now()
-    piece.save(update_fields=[*facts, "read_at"])
+    try:
+        with transaction.atomic():
+            piece.save(update_fields=[*facts, "read_at"])
+    except (DataError, IntegrityError) as error:
+        raise ChorusError(
+            f"Chorus Pro dit de {piece.titre.reference} ce qui ne peut pas être gardé ({facts})."
+        ) from error
 
 
 def _journal(deposit: Deposit, changed: dict[str, str], actor: str) -> None:

@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from entsvc.french import euros, plural, short_date
 from entsvc.staff import LINK
 from invoicing.chorus.access import ChorusOff, access_of
-from invoicing.chorus.depositing import Prepared
+from invoicing.chorus.depositing import Prepared, lost_pieces
 from invoicing.chorus.following import to_handle
 from invoicing.models import Bordereau, Deposit, DepositedPiece
 
@@ -68,6 +68,20 @@ def followed(
         "warnings": warnings,
         "button": button,
     }
+
+
+def to_settle(deposit: Deposit) -> dict[str, Any]:
+    """Return the facts, warnings and button of the page that closes a deposit by hand."""
+    lost = [piece.titre.reference for piece in lost_pieces(deposit).select_related("titre")]
+    there = deposit.pieces.filter(closed=False).exclude(identifier="").select_related("titre")
+    facts: list[Any] = [f"{deposit.sending} : {deposit.told_state.lower()}. {deposit.told}"]
+    facts += _listed([f"{piece} : elle reste suivie ici." for piece in there.order_by("titre__number")])
+    if lost:
+        gone = plural(len(lost), "pièce pourra être déposée", "pièces pourront être déposées")
+        facts.append(f"{gone} de nouveau, dans un autre envoi :")
+        facts += _listed(lost)
+    warnings = ["Vérifiez d'abord, sur le portail de Chorus Pro, qu'elles n'y sont pas."] if lost else []
+    return {"facts": facts, "warnings": warnings, "button": "Clore ce dépôt"}
 
 
 def posting_of(piece: DepositedPiece) -> str:

@@ -21,8 +21,9 @@ from invoicing.chorus.statuses import (
 from invoicing.models.channels import Sending
 from invoicing.models.titres import Titre
 
-# Longer than a call may take (see `chorus.client`): past it, whoever made the call is no more.
-LONGEST_CALL = timedelta(minutes=5)
+# Longer than a call may take, with its token and a second try (see `chorus.client`): past it, whoever
+# made the call is no more.
+LONGEST_CALL = timedelta(minutes=15)
 
 
 @protected(

@@ -23,8 +23,9 @@ from invoicing.chorus.depositing import (
     search,
     send,
     send_all,
+    settle,
 )
-from invoicing.chorus.following import follow
+from invoicing.chorus.following import follow, follow_all, to_follow
 from invoicing.chorus.works import deposit_later
 from invoicing.corrections import correct
 from invoicing.facturx import validation
@@ -74,7 +75,7 @@ def left_out(bordereau):
 def test_a_bordereau_is_written_with_its_bytes_before_any_call(deposit, chorus, titres):
     sending = deposit.sending
     assert (deposit.state, sending.channel, sending.rank) == (State.WAITING, "chorus_pro", 1)
-    assert sending.file_name == "FACTURX_LOC2025B1E1.tar.gz"
+    assert sending.file_name == "FACTURX_LOC002025B1E1.tar.gz"
     with tarfile.open(fileobj=io.BytesIO(documents.read(sending.document))) as tar:
         assert tar.getnames() == [f"factur-x_{titre.reference}.pdf" for titre in titres]
     assert [row.titre for row in deposit.pieces.order_by("titre__number")] == titres
@@ -101,7 +102,7 @@ def test_one_titre_goes_as_its_pdf_and_a_heavy_bordereau_in_several_files(
     )
     deposits = record(bordereau=bordereau, actor="alix")
     assert [row.sending.file_name for row in deposits] == [
-        f"FACTURX_LOC2025B1E{n}.pdf" for n in (1, 2, 3)
+        f"FACTURX_LOC002025B1E{n}.pdf" for n in (1, 2, 3)
     ]
     done = send_all(deposits, client=client_of, actor="alix")
     assert (len(done.deposited), done.failed) == (3, [])
@@ -229,7 +230,7 @@ def test_the_annulation_of_a_deposited_titre_is_deposited_in_its_turn(
     send(first, client=client_of, actor="alix")
     [second] = record(bordereau=made.bordereau, actor="alix")
     send(second, client=client_of, actor="alix")
-    assert second.sending.file_name == "FACTURX_LOC2025C1E1.pdf"
+    assert second.sending.file_name == "FACTURX_LOC002025C1E1.pdf"
     assert list(chorus.flows.values())[-1].numbers == [made.reference]
 
 
@@ -359,6 +360,48 @@ def test_an_invoice_entered_by_hand_on_the_portal_keeps_it_from_going_again(
     assert "saisie à la main" in deposit.told
 
 
+def test_a_deposit_entered_by_hand_is_closed_with_a_reason_and_its_other_pieces_go_again(
+    deposit, bordereau, client_of, chorus, titres, monkeypatch
+):
+    adrift(deposit, client_of, chorus)
+    chorus.integrate()
+    del chorus.invoices[1:]
+    chorus.invoices[0].flow = ""
+    search(deposit, client=client_of, actor="alix")
+    with pytest.raises(DepositRefused, match="24.heures"):
+        settle(deposit=deposit, reason="saisi", actor="camille")
+    later(monkeypatch, hours=25)
+    search(deposit, client=client_of, actor="alix")
+    with pytest.raises(DepositRefused, match="motif"):
+        settle(deposit=deposit, reason="  ", actor="camille")
+    assert settle(deposit=deposit, reason="saisi sur le portail", actor="camille") == 2
+    deposit.refresh_from_db()
+    assert (deposit.state, deposit.told) == (State.GIVEN_UP, "Clos par camille : saisi sur le portail")
+    prepared = prepare(bordereau)
+    assert (prepared.ready, [piece.titre for piece in prepared.under_way]) == (titres[1:], titres[:1])
+    entry = JournalEntry.objects.get(action="chorus-clos")
+    assert (entry.actor, "saisi sur le portail" in entry.summary) == ("camille", True)
+    with pytest.raises(DepositRefused, match="rien à clore"):
+        settle(deposit=deposit, reason="encore", actor="camille")
+    chorus.move(titres[0].reference, "MISE_A_DISPOSITION")
+    done = follow_all(to_follow(), client=client_of, actor="alix")
+    assert done.changed == {titres[0].reference: "Mise à disposition du débiteur"}
+    assert deposit.pieces.get(titre=titres[0]).made_available_on == DAY
+
+
+def test_a_piece_that_chorus_never_shows_is_let_go_alone(deposit, bordereau, client_of, chorus, titres):
+    send(deposit, client=client_of, actor="alix")
+    with pytest.raises(DepositRefused, match="rien à clore"):
+        settle(deposit=deposit, reason="introuvable", actor="camille")
+    chorus.integrate()
+    del chorus.invoices[2]
+    follow(deposit, client=client_of, actor="alix")
+    assert settle(deposit=deposit, reason="introuvable au portail", actor="camille") == 1
+    deposit.refresh_from_db()
+    assert deposit.state == State.DEPOSITED
+    assert prepare(bordereau).ready == titres[2:]
+
+
 def test_the_invoices_of_a_former_deposit_are_not_taken_for_those_of_this_one(
     deposit, bordereau, client_of, chorus, titres, monkeypatch
 ):
@@ -390,7 +433,7 @@ def test_a_process_killed_during_the_call_leaves_an_unknown_state_that_is_search
     assert deposit.state == State.ASKED
     with pytest.raises(DepositRefused, match="rien à rechercher"):
         search(deposit, client=client_of, actor="alix")
-    later(monkeypatch, minutes=6)
+    later(monkeypatch, minutes=16)
     chorus.integrate()
     search(deposit, client=client_of, actor="alix")
     assert (deposit.state, chorus.count(DEPOSIT)) == (State.DEPOSITED, 1)

@@ -101,7 +101,7 @@ def test_a_rejected_document_is_deposited_again_without_the_accepted_ones(
     chorus.refuses = {}
     [second] = record(bordereau=bordereau, actor="alix")
     send(second, client=client_of, actor="alix")
-    assert second.sending.file_name == "FACTURX_LOC2025B1E2.pdf"
+    assert second.sending.file_name == "FACTURX_LOC002025B1E2.pdf"
     chorus.integrate()
     assert read_again(second, client_of) == {titres[0].reference: "Déposée"}
     assert refused.pieces.filter(closed=True).count() == 1
@@ -153,6 +153,15 @@ def test_one_that_can_not_be_read_stops_no_other(deposit, client_of, chorus, bor
     chorus.faults[SEARCH] = ["403"]
     done = follow_all(list(to_follow()), client=client_of, actor="alix")
     assert (len(done.read), len(done.failed), done.left) == (0, 1, 1)
+
+
+def test_what_can_not_be_kept_stops_no_other(deposit, client_of, chorus, titres):
+    chorus.integrate()
+    for invoice in chorus.invoices:
+        invoice.identifier = chorus.invoices[0].identifier
+    done = follow_all(to_follow(), client=client_of, actor="alix")
+    assert "ne peut pas être gardé" in done.failed[0]
+    assert deposit.pieces.exclude(identifier="").count() == 1
 
 
 def test_out_of_time_the_rest_is_left_for_the_next_call(deposit, client_of, bordereau, chorus, titres):

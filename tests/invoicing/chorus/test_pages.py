@@ -7,15 +7,19 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from conventions.findings import Scope
 from entsvc.models import Work
+from invoicing import home
 from invoicing.chorus.client import Unclear
-from invoicing.chorus.depositing import record, send
+from invoicing.chorus.depositing import record, search, send
 from invoicing.chorus.following import follow
 from invoicing.models import Channel, Deposit, DepositedPiece, Sending
 from invoicing.roles import create_groups
+from members.models import User
 from tests.invoicing.chorus.fake_server import DEPOSIT
 from tests.invoicing.follow_up import bordereau_page, said, titre_page, words
 from tests.invoicing.test_admin import account
+from tests.invoicing.world import YEAR
 
 
 @pytest.fixture
@@ -152,6 +156,31 @@ def test_a_file_that_waits_may_be_given_up(finances, bordereau, chorus):
     assert finances.get(sending_page("give_up", written)).status_code == 403
 
 
+def test_a_deposit_typed_on_the_portal_is_closed_from_its_page(
+    finances, bordereau, chorus, client_of, titres, monkeypatch, settings
+):
+    settings.CHORUS_SETTLE_HOURS = 0
+    [written] = record(bordereau=bordereau, actor="alix")
+    chorus.faults[DEPOSIT] = ["lost"]
+    with pytest.raises(Unclear):
+        send(written, client=client_of, actor="alix")
+    written.refresh_from_db()
+    page = sending_page("settle", written)
+    assert finances.get(page).status_code == 403
+    chorus.integrate()
+    del chorus.invoices[1:]
+    chorus.invoices[0].flow = ""
+    search(written, client=client_of, actor="alix")
+    assert "Clore ce dépôt" in text(finances.get(sending_page("change", written)))
+    shown = text(finances.get(page))
+    assert "reste suivie ici" in shown
+    assert "2 pièces pourront être déposées" in shown
+    assert "obligatoire" in text(finances.post(page, {"reason": ""}))
+    done = finances.post(page, {"reason": "Vu au portail"}, follow=True)
+    assert "2 pièces peuvent entrer" in said(done)[-1].replace("\xa0", " ")
+    assert finances.get(page).status_code == 403
+
+
 @pytest.mark.parametrize("role", ["gestionnaire", "lecture"])
 def test_only_finances_deposit_and_follow(bordereau, issued, groups, client, role, chorus, deposit):
     client.force_login(account(role, issuers=[issued.issuer]))
@@ -159,6 +188,7 @@ def test_only_finances_deposit_and_follow(bordereau, issued, groups, client, rol
         bordereau_page("deposit", bordereau),
         bordereau_page("follow_deposits", bordereau),
         sending_page("give_up", deposit),
+        sending_page("settle", deposit),
     ]
     for page in pages:
         assert client.get(page).status_code == 403
@@ -174,8 +204,72 @@ def test_another_channel_is_not_offered_it(finances, bordereau, chorus):
     assert finances.get(bordereau_page("deposit", bordereau)).status_code == 403
 
 
+@pytest.mark.parametrize("kind", ["pdf", "etat_liquidatif"])
+def test_a_pes_is_offered_to_no_other_channel(finances, bordereau, kind):
+    Channel.objects.update(kind=kind)
+    assert "Produire le PES" not in text(finances.get(bordereau_page("change", bordereau)))
+    assert finances.get(bordereau_page("produce_pes", bordereau)).status_code == 403
+
+
+def test_what_was_deposited_is_followed_whatever_the_channel_became(
+    finances, bordereau, chorus, deposit
+):
+    Channel.objects.update(kind="pdf")
+    with CaptureQueriesContext(connection) as asked:
+        shown = text(finances.get(bordereau_page("change", bordereau)))
+    assert len(asked) <= 20
+    assert "Suivre les dépôts" in shown
+    assert "Interroger Chorus Pro" in text(finances.get(bordereau_page("follow_deposits", bordereau)))
+
+
 def test_another_issuer_sees_nothing_of_it(client, groups, deposit, bordereau):
     client.force_login(account("finances", issuers=[]))
     assert client.get(bordereau_page("deposit", bordereau)).status_code in (302, 403, 404)
     page = client.get(reverse("admin:invoicing_depositedpiece_changelist"))
     assert deposit.sending.file_name not in text(page)
+
+
+def home_told(issued, finances):
+    """Return the words of the home page's tasks about titres; each of them leads to a list."""
+    scope = Scope(issued.issuer, YEAR)
+    user = User.objects.get(username__startswith="finances")
+    [stage] = [s for s in home.stages(scope, home.read(scope), user) if s.title == "Titres"]
+    for task in stage.tasks:
+        assert finances.get(task.link).status_code == 200, task.link
+    return [task.words.replace("\xa0", " ") for task in stage.tasks]
+
+
+def test_the_home_page_tells_what_chorus_pro_waits_for(
+    finances, issued, bordereau, chorus, client_of, titres
+):
+    assert "1 bordereau à déposer sur Chorus Pro" in home_told(issued, finances)
+    shown = finances.get(reverse("admin:invoicing_bordereau_changelist"), {"canal": "depot"})
+    assert str(bordereau.pk) in shown.content.decode()
+    [written] = record(bordereau=bordereau, actor="alix")
+    assert "1 dépôt inachevé" in home_told(issued, finances)
+    send(written, client=client_of, actor="alix")
+    chorus.integrate()
+    chorus.move(titres[0].reference, "SUSPENDUE", "Pièce manquante")
+    chorus.move(titres[1].reference, "REJETEE", "Service inconnu")
+    follow(written, client=client_of, actor="alix")
+    told = home_told(issued, finances)
+    assert "1 facture à déposer de nouveau" in told
+    assert "1 facture à traiter sur le portail" in told
+    page = reverse("admin:invoicing_depositedpiece_changelist")
+    assert titres[1].reference in text(finances.get(page, {"suite": "reprendre"}))
+    assert titres[1].reference not in text(finances.get(page, {"suite": "portail"}))
+    record(bordereau=bordereau, actor="alix")
+    assert "1 facture à déposer de nouveau" not in home_told(issued, finances)
+    with CaptureQueriesContext(connection) as asked:
+        finances.get(reverse("admin:index"))
+    assert len(asked) <= 20
+
+
+def test_the_menu_leads_to_the_sendings_and_to_the_pieces_where_there_may_be_some(
+    finances, bordereau, chorus, settings
+):
+    shown = text(finances.get(reverse("admin:index")))
+    assert "Envois" in shown
+    assert "Pièces déposées" in shown
+    settings.CHORUS_API_URL = ""
+    assert "Pièces déposées" not in text(finances.get(reverse("admin:index")))
