@@ -32,14 +32,19 @@ from conventions.models import Amendment, Objection
 from conventions.scoped_pages import address_of
 from entsvc import school_year
 from entsvc.french import euros, plural
+from invoicing import waiting
 from invoicing.balance import APPROXIMATE_DAYS
 from invoicing.bordereaux import State
+from invoicing.facturx.production import wanted
 from invoicing.models import (
     Anomaly,
     Bordereau,
     BordereauEvent,
     Call,
+    Channel,
     CostStatement,
+    Deposit,
+    DepositedPiece,
     MandatRequest,
     PendingReceipt,
     Run,
@@ -146,6 +151,7 @@ def _counts(scope: Scope, titres: QuerySet[Titre]) -> dict[str, int]:
     )
     bordereaux = Bordereau.objects.filter(pk__in=titres.order_by().values("bordereau"))
     agreements = all_agreements(scope)
+    pieces = DepositedPiece.objects.filter(titre__in=titres.order_by().values("pk"))
     rows = {
         **{status: agreements.filter(status=status) for status in UNDER_WAY},
         "filed": Amendment.objects.filter(status=states.FILED, convention__schedule__issuer=issuer),
@@ -159,6 +165,14 @@ def _counts(scope: Scope, titres: QuerySet[Titre]) -> dict[str, int]:
             withdrawn_at=None,
         ),
         "undrawn": without_document(titres),
+        "uninvoiced": wanted(titres),
+        "unwritten": waiting.to_write(bordereaux),
+        "undeposited": waiting.to_deposit(bordereaux),
+        "adrift": Deposit.objects.filter(
+            sending__bordereau__in=bordereaux.order_by().values("pk"), state__in=waiting.STATES
+        ),
+        "refused": waiting.to_mend(pieces),
+        "on_portal": waiting.to_handle(pieces),
         "prepared": bordereaux.filter(~signed),
         "signed": bordereaux.filter(signed, ~sent),
         "receipts": PendingReceipt.objects.filter(issuer=issuer, state=PendingReceipt.State.WAITING),
@@ -320,6 +334,7 @@ def _issued(scope: Scope, year: Year) -> Iterator[Task]:
         if year.counts[name]:
             link = _list("admin:invoicing_bordereau_changelist", etat=state, **mine)
             yield Task(plural(year.counts[name], one, many), "", link)
+    yield from _on_the_way(year.counts, scope.issuer)
     if year.counts["rejected"]:
         yield Task(
             plural(year.counts["rejected"], "titre rejeté", "titres rejetés"),
@@ -327,6 +342,46 @@ def _issued(scope: Scope, year: Year) -> Iterator[Task]:
             _list("admin:invoicing_titre_changelist", etat=Status.REJECTED, **mine),
             blocks=True,
         )
+
+
+def _on_the_way(counts: dict[str, int], issuer: Issuer) -> Iterator[Task]:
+    """Give what the channel of the issuer still waits for."""
+    bordereaux, pieces, sendings = (
+        f"admin:invoicing_{name}_changelist" for name in ("bordereau", "depositedpiece", "sending")
+    )
+    of_bordereau, of_piece = {"issuer__id__exact": issuer.pk}, {"emetteur": issuer.pk}
+    told = (
+        (
+            "uninvoiced", "facture électronique à produire", "factures électroniques à produire",
+            "« PDF manquants », sur la page du bordereau, les reprend.", bordereaux, of_bordereau,
+        ),
+        (
+            "unwritten", "fichier PES à produire", "fichiers PES à produire",
+            "Le comptable l'attend avec le bordereau.", bordereaux, of_bordereau | {"canal": "pes"},
+        ),
+        (
+            "undeposited", "bordereau à déposer sur Chorus Pro", "bordereaux à déposer sur Chorus Pro",
+            "", bordereaux, of_bordereau | {"canal": "depot"},
+        ),
+        (
+            "adrift", "dépôt inachevé", "dépôts inachevés",
+            "Pas encore partis, ou sans réponse : « Suivre les dépôts », sur la page du bordereau.",
+            sendings, of_piece | {"channel__exact": Channel.Kind.CHORUS_PRO},
+        ),
+        (
+            "refused", "facture à déposer de nouveau", "factures à déposer de nouveau",
+            "Refusées ou rejetées par Chorus Pro : le motif est sur chacune.",
+            pieces, of_piece | {"suite": "reprendre"},
+        ),
+        (
+            "on_portal", "facture à traiter sur le portail", "factures à traiter sur le portail",
+            "Le débiteur, ou Chorus Pro, demande quelque chose.",
+            pieces, of_piece | {"suite": "portail"},
+        ),
+    )  # fmt: skip
+    for name, one, many, advice, page, query in told:
+        if counts[name]:
+            yield Task(plural(counts[name], one, many), advice, _list(page, **query))
 
 
 def _collected(scope: Scope, year: Year) -> Iterator[Task]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -15,6 +16,8 @@ MENU = (
             ("Appels par membre", "request_quote", "invoicing.call"),
             ("Titres", "receipt_long", "invoicing.titre"),
             ("Bordereaux", "list_alt", "invoicing.bordereau"),
+            ("Envois", "outbox", "invoicing.sending"),
+            ("Pièces déposées", "cloud_upload", "invoicing.depositedpiece"),
             ("Encaissements", "account_balance_wallet", "invoicing.payment"),
             ("Encaissements à attribuer", "add_link", "invoicing.pendingreceipt"),
             ("Relances", "forward_to_inbox", "invoicing.reminder"),
@@ -120,6 +123,10 @@ PAGES = {
 }
 
 
+# What is of no use until a setting turns it on.
+OFF = {"invoicing.depositedpiece": "CHORUS_API_URL"}
+
+
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the menu of the account."""
     groups = []
@@ -136,6 +143,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _may_view(request: HttpRequest, label: str) -> bool:
+    if label in OFF and not getattr(settings, OFF[label]):
+        return False
     app, model = label.split(".")
     return request.user.has_perm(f"{app}.view_{model}")
 

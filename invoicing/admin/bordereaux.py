@@ -16,7 +16,7 @@ from entsvc.downloads import attachment
 from entsvc.french import euros, lower_first, plural, short_date
 from entsvc.once import shown_once
 from entsvc.staff import LINK, ConfirmedAction, ReadOnlyInline
-from invoicing import drawing, drawing_pages, long_sending, long_work
+from invoicing import drawing, drawing_pages, long_sending, long_work, waiting
 from invoicing.accountant_numbers import draw_numbered, to_draw
 from invoicing.admin.chorus import BordereauChorus
 from invoicing.admin.facturx import BordereauFacturx
@@ -52,6 +52,20 @@ class StateFilter(admin.SimpleListFilter):
         return queryset.filter(*found.get(self.value(), []))
 
 
+class WaitingFilter(admin.SimpleListFilter):
+    """What a bordereau still owes to its channel."""
+
+    title = "canal"
+    parameter_name = "canal"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("pes", "Fichier PES à produire"), ("depot", "À déposer sur Chorus Pro")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        found = {"pes": waiting.to_write, "depot": waiting.to_deposit}.get(self.value())
+        return found(queryset) if found else queryset
+
+
 class BordereauTitreInline(ReadOnlyInline):
     model = Titre
     fields = ["reference", "external_reference", "debtor_name", "siret", "total_euros", "due_left_euros"]
@@ -80,7 +94,7 @@ class BordereauAdmin(BordereauFacturx, BordereauChorus, ConfirmedAction, ScopedR
     list_display = [
         "__str__", "issued_on", "count", "total_euros", "state", "signatory", "issued_by",
     ]  # fmt: skip
-    list_filter = ["issuer", "exercice", "kind", StateFilter]
+    list_filter = ["issuer", "exercice", "kind", StateFilter, WaitingFilter]
     list_select_related = ["issuer"]
     search_fields = ["number__exact", "signatory"]
     fields = [

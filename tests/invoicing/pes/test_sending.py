@@ -11,8 +11,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from lxml import etree
 
+from conventions.findings import Scope
 from entsvc import documents
 from entsvc.models import DatedText, JournalEntry, StoredDocument
+from invoicing import home
 from invoicing.corrections import correct
 from invoicing.models import Adjustment, Channel, Sending, Titre, TitreDocument
 from invoicing.pes import sending as sending_module
@@ -23,6 +25,7 @@ from members.models import Member
 from tests.invoicing.follow_up import bordereau_page, said, words
 from tests.invoicing.pes.conftest import DAY
 from tests.invoicing.test_admin import account
+from tests.invoicing.world import YEAR
 
 pytestmark = pytest.mark.django_db
 
@@ -265,3 +268,13 @@ def test_deductions_are_netted_in_the_file(local, day):
     content = documents.read(produce(bordereau=bordereau, actor="essai").document)
     assert Decimal("80.00") in [Decimal(value) for value in values(content, "MtHT")]
     assert dt.date.fromisoformat(values(content, "DteStr")[0]) == DAY
+
+
+def test_the_home_page_tells_the_files_still_to_make(bordereau, local):
+    def told():
+        scope = Scope(local.issuer, YEAR)
+        return home.read(scope).counts["unwritten"]
+
+    assert told() == 1
+    produce(bordereau=bordereau, actor="essai")
+    assert told() == 0
