@@ -4,7 +4,6 @@ from django.contrib import messages
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.html import format_html
 from unfold.decorators import action, display
 
 from entsvc.staff import ReadOnlyInline
@@ -13,8 +12,6 @@ from invoicing.liquidation import later, pages
 from invoicing.liquidation.forms import EtatForm
 from invoicing.liquidation.sending import EtatRefused, answered, prepare, produce
 from invoicing.models import Campaign, Channel, Sending
-
-DIGEST = '<span class="break-all">{}</span>'  # as wide as a telephone at most
 
 
 class EtatInline(ReadOnlyInline):
@@ -49,7 +46,7 @@ class SendingEtat:
 
     @display(description="empreinte SHA-256 du classeur")
     def workbook_sha256(self, sending):
-        return format_html(DIGEST, sending.workbook.sha256)
+        return sending.workbook.sha256
 
     @display(description="pièces demandées")
     def asked(self, sending):

@@ -18,7 +18,7 @@ from entsvc.models import StoredDocument
 from entsvc.once import asked_once
 from entsvc.staff import LINK, ConfirmedAction, ReadOnlyInline
 from invoicing.admin.chorus import SendingChorus
-from invoicing.admin.liquidation import DIGEST, SendingEtat
+from invoicing.admin.liquidation import SendingEtat
 from invoicing.answers import AnswerRefused
 from invoicing.liquidation.pages import answer_of
 from invoicing.liquidation.sending import answered
@@ -156,7 +156,7 @@ class SendingAdmin(SendingPes, SendingEtat, SendingChorus, ConfirmedAction, Scop
 
     @display(description="empreinte SHA-256")
     def sha256(self, sending):
-        return format_html(DIGEST, sending.document.sha256)
+        return sending.document.sha256
 
     @display(description="pièces jointes")
     def attached(self, sending):
