@@ -1,9 +1,11 @@
 """Chorus Pro on the staff pages: what is deposited of a bordereau, and where each piece stands."""
 
 from datetime import datetime
+from functools import reduce
+from operator import or_
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -262,18 +264,21 @@ class NextFilter(admin.SimpleListFilter):
 
 
 class OfIssuer(admin.SimpleListFilter):
-    """The issuer of a deposited piece."""
+    """The issuer of a row, by any of the `paths` that lead to it."""
 
     title = "émetteur"
     parameter_name = "emetteur"
+    paths: tuple[str, ...] = ("titre__issuer",)
 
     def lookups(self, request, model_admin):
         issuers = visible(Issuer.objects.order_by("name"), request.user)
-        return [(issuer.pk, issuer.name) for issuer in issuers]
+        return [(str(issuer.pk), issuer.name) for issuer in issuers]
 
     def queryset(self, request, queryset):
-        asked = self.value() or ""
-        return queryset.filter(titre__issuer=int(asked)) if asked.isdecimal() else queryset
+        asked = self.value()
+        if asked not in dict(self.lookup_choices):
+            return queryset
+        return queryset.filter(reduce(or_, (Q(**{path: int(asked)}) for path in self.paths)))
 
 
 @admin.register(DepositedPiece)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.defaultfilters import filesizeformat
@@ -17,7 +17,7 @@ from entsvc.downloads import attachment
 from entsvc.models import StoredDocument
 from entsvc.once import asked_once
 from entsvc.staff import LINK, ConfirmedAction, ReadOnlyInline
-from invoicing.admin.chorus import SendingChorus
+from invoicing.admin.chorus import OfIssuer, SendingChorus
 from invoicing.admin.liquidation import SendingEtat
 from invoicing.answers import AnswerRefused
 from invoicing.liquidation.pages import answer_of
@@ -26,8 +26,7 @@ from invoicing.models import Channel, Sending
 from invoicing.pes import pages
 from invoicing.pes.answering import AnswerUnplaced, plan, record
 from invoicing.pes.forms import AcknowledgementForm
-from members.access import ScopedReadOnlyAdmin, visible
-from members.models import Issuer
+from members.access import ScopedReadOnlyAdmin
 
 HELIOS, STATE, CHORUS = Channel.Kind.HELIOS, Channel.Kind.STATE, Channel.Kind.CHORUS_PRO
 
@@ -51,22 +50,10 @@ class SendingInline(ReadOnlyInline):
         return _answer(sending)
 
 
-class OfIssuer(admin.SimpleListFilter):
+class SendingOfIssuer(OfIssuer):
     """The issuer of a sending, by its bordereau or by its campaign."""
 
-    title = "émetteur"
-    parameter_name = "emetteur"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[int, str]]:
-        issuers = visible(Issuer.objects.order_by("name"), request.user)
-        return [(issuer.pk, issuer.name) for issuer in issuers]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        if not (self.value() or "").isdecimal():
-            return queryset
-        wanted = int(self.value())
-        by_campaign = Q(campaign__schedule__issuer=wanted)
-        return queryset.filter(Q(bordereau__issuer=wanted) | by_campaign)
+    paths = ("bordereau__issuer", "campaign__schedule__issuer")
 
 
 class SendingPes:
@@ -100,7 +87,7 @@ class SendingPes:
 @admin.register(Sending)
 class SendingAdmin(SendingPes, SendingEtat, SendingChorus, ConfirmedAction, ScopedReadOnlyAdmin):
     list_display = ["file_name", "about", "channel", "made_at", "made_by", "answered"]
-    list_filter = [OfIssuer, "channel", "answer"]
+    list_filter = [SendingOfIssuer, "channel", "answer"]
     list_select_related = ["bordereau__issuer", "campaign__schedule", "deposit"]
     search_fields = ["file_name"]
     made = ["file_name", "about", ("rank", "channel"), ("made_at", "made_by")]
