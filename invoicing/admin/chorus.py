@@ -276,8 +276,10 @@ class OfIssuer(admin.SimpleListFilter):
 
     def queryset(self, request, queryset):
         asked = self.value()
-        if asked not in dict(self.lookup_choices):
+        if not asked:
             return queryset
+        if asked not in dict(self.lookup_choices):
+            return queryset.none()
         return queryset.filter(reduce(or_, (Q(**{path: int(asked)}) for path in self.paths)))
 
 
