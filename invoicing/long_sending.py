@@ -5,6 +5,8 @@ bordereau. Made in the background as the calculations of `long_work` are.
 from entsvc import works
 from entsvc.french import plural
 from entsvc.models import Work
+from invoicing import bordereau_works
+from invoicing.bordereau_works import bordereau_of
 from invoicing.models import Bordereau
 from invoicing.pes import pages
 from invoicing.pes.sending import SHOWN, SendingRefused, produce
@@ -26,18 +28,12 @@ def is_long_to_check(bordereau: Bordereau) -> bool:
 
 def send_later(*, bordereau: Bordereau, actor: str) -> Work:
     """Ask for the next file of a bordereau; asked twice, one is made."""
-    return works.ask(
-        kind=PES,
-        once=str(bordereau.pk),
-        title=f"Fichier PES : {bordereau}",
-        arguments={"bordereau": str(bordereau.pk)},
-        actor=actor,
-        issuer=bordereau.issuer_id,
-    )
+    title = "Fichier PES"
+    return bordereau_works.ask(bordereau=bordereau, kind=PES, title=title, actor=actor)
 
 
 def _send(work: Work) -> works.Outcome:
-    bordereau = Bordereau.objects.select_related("issuer").get(pk=work.arguments["bordereau"])
+    bordereau = bordereau_of(work)
     try:
         sending = produce(bordereau=bordereau, actor=work.actor)
     except SendingRefused as refused:

@@ -6,7 +6,9 @@ from conventions.models import Convention
 from entsvc import journal, short_lived, works
 from entsvc.french import euros, plural
 from entsvc.models import Work
+from invoicing import bordereau_works
 from invoicing.accountant_numbers import draw_numbered, to_draw
+from invoicing.bordereau_works import bordereau_of
 from invoicing.calculation import CampaignRefused, compute_again, open_supplement
 from invoicing.exports.journal_of_titres import write_journal
 from invoicing.exports.yearly_call import write_yearly_call
@@ -102,14 +104,8 @@ def is_long_to_number(bordereau: Bordereau) -> bool:
 
 def number_later(*, bordereau: Bordereau, actor: str) -> Work:
     """Ask for the titres of a bordereau to be drawn under the accountant's number, each only once."""
-    return works.ask(
-        kind=NUMBERED,
-        once=str(bordereau.pk),
-        title=f"Titres au numéro du comptable : {bordereau}",
-        arguments={"bordereau": str(bordereau.pk)},
-        actor=actor,
-        issuer=bordereau.issuer_id,
-    )
+    title = "Titres au numéro du comptable"
+    return bordereau_works.ask(bordereau=bordereau, kind=NUMBERED, title=title, actor=actor)
 
 
 def _compute(work: Work) -> works.Outcome:
@@ -163,7 +159,7 @@ def _journal(work: Work) -> works.Outcome:
 
 
 def _number(work: Work) -> works.Outcome:
-    bordereau = Bordereau.objects.get(pk=work.arguments["bordereau"])
+    bordereau = bordereau_of(work)
     done = plural(
         sum(1 for _ in draw_numbered(bordereau.titres.all())), "titre produit", "titres produits"
     )

@@ -8,6 +8,8 @@ from entsvc import works
 from entsvc.documents import CorruptDocument
 from entsvc.french import plural
 from entsvc.models import Work
+from invoicing import bordereau_works
+from invoicing.bordereau_works import bordereau_of
 from invoicing.chorus.access import ChorusOff, access_of
 from invoicing.chorus.client import ChorusClient
 from invoicing.chorus.depositing import DepositRefused, deposits_of, record, send_all
@@ -20,26 +22,14 @@ SHOWN = 5
 
 def deposit_later(*, bordereau: Bordereau, actor: str) -> Work:
     """Ask for what is ready of a bordereau to be deposited; asked twice, it is deposited once."""
-    return works.ask(
-        kind=DEPOSIT,
-        once=str(bordereau.pk),
-        title=f"Dépôt sur Chorus Pro : {bordereau}",
-        arguments={"bordereau": str(bordereau.pk)},
-        actor=actor,
-        issuer=bordereau.issuer_id,
-    )
+    title = "Dépôt sur Chorus Pro"
+    return bordereau_works.ask(bordereau=bordereau, kind=DEPOSIT, title=title, actor=actor)
 
 
 def follow_later(*, bordereau: Bordereau, actor: str) -> Work:
     """Ask for the deposits of a bordereau to be read."""
-    return works.ask(
-        kind=FOLLOW,
-        once=str(bordereau.pk),
-        title=f"Suivi des dépôts sur Chorus Pro : {bordereau}",
-        arguments={"bordereau": str(bordereau.pk)},
-        actor=actor,
-        issuer=bordereau.issuer_id,
-    )
+    title = "Suivi des dépôts sur Chorus Pro"
+    return bordereau_works.ask(bordereau=bordereau, kind=FOLLOW, title=title, actor=actor)
 
 
 def told_of(done: Followed) -> str:
@@ -50,7 +40,7 @@ def told_of(done: Followed) -> str:
 
 
 def _deposit(work: Work) -> works.Outcome:
-    bordereau = _bordereau(work)
+    bordereau = bordereau_of(work)
     try:
         client = ChorusClient(access_of(bordereau.issuer))
         record(bordereau=bordereau, actor=work.actor)
@@ -69,7 +59,7 @@ def _deposit(work: Work) -> works.Outcome:
 
 
 def _follow(work: Work) -> works.Outcome:
-    bordereau = _bordereau(work)
+    bordereau = bordereau_of(work)
     try:
         client = ChorusClient(access_of(bordereau.issuer))
     except ChorusOff as error:
@@ -79,10 +69,6 @@ def _follow(work: Work) -> works.Outcome:
     if done.failed:
         return works.Outcome(failure=" ".join([told_of(done), *done.failed[:SHOWN]]))
     return works.Outcome(told=told_of(done), page=PAGE, page_key=str(bordereau.pk))
-
-
-def _bordereau(work: Work) -> Bordereau:
-    return Bordereau.objects.select_related("issuer").get(pk=work.arguments["bordereau"])
 
 
 # Neither is one transaction: what precedes a call to the network is committed before it.
