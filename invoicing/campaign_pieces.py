@@ -22,8 +22,25 @@ _COLUMNS = (
 )  # fmt: skip
 
 
+class OfKind:
+    """What the `kind` of a piece tells."""
+
+    __slots__ = ()
+    kind: str
+
+    @property
+    def is_titre(self) -> bool:
+        """Tell a titre from a correction."""
+        return self.kind == Titre.Kind.TITRE
+
+    @property
+    def kind_label(self) -> str:
+        """Return « Titre », « Annulation » or « Réduction »."""
+        return str(Titre.Kind(self.kind).label)
+
+
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(OfKind):
     """A titre or a correction, in the words of its document; amounts in euros, `total` never negative.
 
     `imputation` is {label: value} of the budget lines, in their order; `charges` are (code, label,
@@ -61,16 +78,6 @@ class Piece:
     status: str
     payment_reference: str
     sha256: str
-
-    @property
-    def is_titre(self) -> bool:
-        """Tell a titre from a correction."""
-        return self.kind == Titre.Kind.TITRE
-
-    @property
-    def kind_label(self) -> str:
-        """Return « Titre », « Annulation » or « Réduction »."""
-        return str(Titre.Kind(self.kind).label)
 
     @property
     def account(self) -> str:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from invoicing.campaign_pieces import OfKind
 from invoicing.models import Bordereau, Campaign, Sending, Titre, TitreLine
 
 CHUNK = 500
@@ -46,7 +47,7 @@ class Imputation:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(OfKind):
     """A titre or a correction; `total` in euros, never negative; `asked_by` is the état n° that first
     asked for it.
 
@@ -80,16 +81,6 @@ class Piece:
     total: Decimal
     bases: tuple[TitreLine, ...]
     signatory: Signatory
-
-    @property
-    def is_titre(self) -> bool:
-        """Tell a titre from a correction."""
-        return self.kind == Titre.Kind.TITRE
-
-    @property
-    def kind_label(self) -> str:
-        """Return « Titre », « Annulation » or « Réduction »."""
-        return str(Titre.Kind(self.kind).label)
 
 
 @dataclass(frozen=True)
