@@ -3,7 +3,7 @@
 Nothing here is stored: each line counts rows that a list shows, and leads to it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -72,11 +72,15 @@ class Task:
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of the year and what is left to do in it; `link` leads to its own page."""
+    """A stage of the year and what is left to do in it; `link` leads to its own page.
+
+    `apart` is the address of its tasks, when counting them would keep the page waiting.
+    """
 
     title: str
     link: str
-    tasks: tuple[Task, ...]
+    tasks: tuple[Task, ...] = ()
+    apart: str = ""
 
 
 @dataclass(frozen=True)
@@ -118,11 +122,21 @@ def read(scope: Scope) -> Year:
 def stages(scope: Scope, year: Year, user: Any) -> list[Stage]:
     """Return the stages of the year that an account may see, each with what is left to do."""
     shown = []
+    if user.has_perm(DATA_RIGHT):
+        shown.append(Stage(*_data_page(scope), apart=address_of("collection:home-data", scope)))
     for title, right, page, tasks in STAGES:
         if user.has_perm(right):
-            link = address_of(page, scope) if page.startswith("conventions:") else _list(page)
-            shown.append(Stage(title, link, tuple(tasks(scope, year))))
+            shown.append(Stage(title, _list(page), tuple(tasks(scope, year))))
     return shown
+
+
+def data_stage(scope: Scope) -> Stage:
+    """Return the first stage with its tasks: some forty counts, as long as the rest of the page."""
+    return Stage(*_data_page(scope), tasks=tuple(_data(scope, _schedules(scope))))
+
+
+def _data_page(scope: Scope) -> tuple[str, str]:
+    return "Données", address_of("conventions:readiness", scope)
 
 
 def _sums(titres: QuerySet[Titre]) -> dict[str, Any]:
@@ -225,9 +239,9 @@ def _last_runs(scope: Scope) -> QuerySet[Run]:
     )
 
 
-def _data(scope: Scope, year: Year) -> Iterator[Task]:
+def _data(scope: Scope, schedules: Iterable[Schedule]) -> Iterator[Task]:
     page = address_of("conventions:readiness", scope)
-    for schedule in year.schedules:
+    for schedule in schedules:
         if schedule.to_adopt:
             yield Task(
                 f"Tarif {schedule.code} à adopter",
@@ -420,9 +434,9 @@ def _list(name: str, **query: Any) -> str:
     return f"{reverse(name)}?{urlencode(query)}" if query else reverse(name)
 
 
-# Title, the right to see it, its page, what is left to do in it.
+DATA_RIGHT = "conventions.view_convention"
+# The next stages: title, the right to see it, its page, what is left to do in it.
 STAGES: tuple[tuple[str, str, str, Callable[[Scope, Year], Iterator[Task]]], ...] = (
-    ("Données", "conventions.view_convention", "conventions:readiness", _data),
     (
         "Conventions",
         "conventions.view_convention",

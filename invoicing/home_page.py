@@ -3,13 +3,14 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.views.decorators.http import require_safe
 from unfold.dataclasses import SearchResult
 
 from conventions.findings import Scope
-from conventions.scoped_pages import choices_of, issuers_of, scope_of
+from conventions.scoped_pages import choices_of, issuers_of, require, scope_of
 from invoicing import home, search
 
 
@@ -29,6 +30,19 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         if request.user.has_perm("invoicing.view_titre"):
             context["figures"] = year
     return context
+
+
+@require_safe
+def data_part(request: HttpRequest) -> HttpResponse:
+    """Show the first stage to that page, which asks for it once it is open; else the data themselves."""
+    require(request, home.DATA_RIGHT)
+    scope = scope_of(request, issuers_of(request))
+    if scope is None:
+        raise Http404("Aucun émetteur.")
+    stage = home.data_stage(scope)
+    if request.headers.get("HX-Request") != "true":
+        return redirect(stage.link)
+    return TemplateResponse(request, "admin/invoicing/home_stage.html", {"stage": stage, "rank": 1})
 
 
 def search_page(request: HttpRequest) -> HttpResponse:

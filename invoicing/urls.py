@@ -19,6 +19,7 @@ app_name = "collection"
 
 urlpatterns = [
     path("reste-a-recouvrer/", admin.site.admin_view(collection_pages.balance_page), name="balance"),
+    path("donnees/", admin.site.admin_view(home_page.data_part), name="home-data"),
     path("recherche/", admin.site.admin_view(home_page.search_page), name="search"),
     path("relances/", admin.site.admin_view(collection_pages.reminders_page), name="reminders"),
     path(

@@ -11,6 +11,7 @@ from django.urls import reverse
 from conventions import states
 from conventions.findings import Scope
 from conventions.models import Convention
+from conventions.scoped_pages import address_of
 from invoicing import home
 from invoicing.models import PendingReceipt, Titre
 from invoicing.roles import ROLES, create_groups
@@ -35,8 +36,16 @@ def chief():
 
 def told(scope, user):
     """Return {stage: [words of its tasks]}."""
-    stages = home.stages(scope, home.read(scope), user)
-    return {stage.title: [task.words.replace("\xa0", " ") for task in stage.tasks] for stage in stages}
+    return {
+        stage.title: [task.words.replace("\xa0", " ") for task in stage.tasks]
+        for stage in whole(scope, user)
+    }
+
+
+def whole(scope, user):
+    """Return the stages as the page shows them in the end, the one that it asks for apart included."""
+    first, *others = home.stages(scope, home.read(scope), user)
+    return [home.data_stage(scope) if first.apart else first, *others]
 
 
 def account(role, *issuers):
@@ -110,7 +119,7 @@ def test_every_line_opens_the_rows_that_it_counts(world, scope, chief, client):
     EnrolmentFactory(convention__schedule=world.schedule, school__degree="lycee")
     world.issue()
     client.force_login(chief)
-    stages = home.stages(scope, home.read(scope), chief)
+    stages = whole(scope, chief)
     links = [stage.link for stage in stages] + [t.link for s in stages for t in s.tasks]
     assert len(links) > len(stages) + 3
     for link in links:
@@ -131,6 +140,34 @@ def test_the_page_stays_light_and_shows_an_account_its_own_issuers_only(world, c
     assert "Un autre émetteur" not in page
     assert re.search(r"<title>\s*Accueil", page)
     assert client.get(f"{reverse('admin:index')}?emetteur=AUTRE").status_code == 404
+
+
+def test_the_count_of_the_data_comes_once_the_page_is_open(world, scope, client):
+    client.force_login(account("gestionnaire", world.issuer))
+    first = client.get(address_of("admin:index", scope)).context["stages"][0]
+    assert (first.title, first.tasks) == ("Données", ())
+    with CaptureQueriesContext(connection) as queries:
+        part = client.get(first.apart, headers={"HX-Request": "true"})
+    assert len(queries) <= MOST_QUERIES
+    assert "données à vérifier" in part.content.decode().replace("\xa0", " ")
+    assert "<html" not in part.content.decode()
+
+
+def test_without_script_the_count_of_the_data_is_their_page(world, scope, chief, client):
+    client.force_login(chief)
+    [data, *_] = home.stages(scope, home.read(scope), chief)
+    assert client.get(data.apart).url == data.link
+
+
+def test_the_count_of_the_data_is_refused_to_who_may_not_see_them(world, scope, client):
+    address = address_of("collection:home-data", scope)
+    client.force_login(User.objects.create(username="sans-role", is_staff=True))
+    assert client.get(address).status_code == 403
+    stranger = account("gestionnaire", IssuerFactory(code="AUTRE"))
+    client.force_login(stranger)
+    assert client.get(address).status_code == 404
+    stranger.issuers.clear()
+    assert client.get(reverse("collection:home-data")).status_code == 404
 
 
 def test_the_page_opens_on_the_last_year_that_has_a_tariff(world, client, chief):
