@@ -53,24 +53,17 @@ class Decisions:
     acceptances: tuple[engine.Acceptance, ...] = ()
 
 
-def read_basis(
-    schedule: Schedule,
-    year: int,
-    decisions: Decisions | None = None,
-    *,
-    adoption: Adoption | None = None,
-) -> Basis:
+def read_basis(schedule: Schedule, year: int, decisions: Decisions | None = None) -> Basis:
     """Read all that the calls of a schedule and school year rest on.
 
-    Raises NotAdopted when no act adopted a tariff for that year, unless the `adoption` to apply is given
-    (see `what_if`).
+    Raises NotAdopted when no act adopted a tariff for that year.
     """
     decisions = decisions or Decisions()
-    adoption = adoption or adopted(schedule, year)
+    adoption = adopted(schedule, year)
     return Basis(
         school_year=year,
         facts=tariff_facts(schedule, adoption)
-        | {"sources": _source_labels(), DELIVERED: _delivered(schedule, year)},
+        | {"sources": source_labels(), DELIVERED: _delivered(schedule, year)},
         charges=tuple(with_pool(c, decisions) for c in charges_of(adoption.version)),
         members=read_members(schedule, year, decisions),
         acceptances=decisions.acceptances,
@@ -229,7 +222,7 @@ def without_siret(basis: Basis) -> list[engine.Anomaly]:
 
 def with_pool(charge: engine.Charge, decisions: Decisions) -> engine.Charge:
     """Give an allocation the year's pool, unless the tariff fixes it."""
-    if charge.model != engine.ALLOCATION or charge.pool is not None:
+    if not engine.shares_year_pool(charge):
         return charge
     amount, reference = decisions.pools.get(charge.code, (None, ""))
     return replace(charge, pool=amount, pool_reference=reference)
@@ -253,7 +246,8 @@ def _delivered(schedule: Schedule, year: int) -> list[dict[str, Any]]:
     return proofs(Delivery.objects.yearly(year).filter(convention__schedule=schedule))
 
 
-def _source_labels() -> dict[str, str]:
+def source_labels() -> dict[str, str]:
+    """Return what each source of counts is called, by its code."""
     return {source.code: source.label for source in HeadcountSource.objects.all()}
 
 

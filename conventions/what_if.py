@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 
-from conventions.assessment import Decisions, covering, read_basis, with_pool
+from conventions.assessment import (
+    Decisions,
+    covering,
+    read_members,
+    source_labels,
+    tariff_facts,
+    with_pool,
+)
 from conventions.basis import Basis
 from conventions.models import Convention
 from entsvc import school_year
@@ -22,7 +29,7 @@ from tariffs.adoption import NotAdopted, charges_of
 from tariffs.models import Adoption, Schedule, Version
 
 ZERO = Decimal("0.00")
-DECIDED: dict[str, Callable[[Schedule, int], Decisions]] = {}
+DECIDED: dict[str, Callable[..., Decisions]] = {}
 
 # What holds a call back without any doubt on its amount: it is compared like the others.
 CERTAIN = frozenset({"deduction_above_call", "adjustment_above_call"})
@@ -47,28 +54,29 @@ SIZES: tuple[tuple[int | None, str], ...] = (
 
 @dataclass(frozen=True)
 class Reading:
-    """The members of a schedule in a school year and the tariff of today.
+    """The members of a schedule in a school year, the tariff of today and the version that is tried.
 
-    `adoption` is that of the year, else of the last year before it that has one. `kinds`: the type of
-    each payer, by SIRET.
+    `adoption` is that of the year, else of the last year before it that has one. `charges`: those of
+    the version, with the pools of the year where it fixes none. `kinds`: the type of each payer, by
+    SIRET. What neither tariff reads is not read.
     """
 
-    schedule: Schedule
+    version: Version
     basis: Basis
     adoption: Adoption
+    charges: tuple[engine.Charge, ...]
     decisions: Decisions
     kinds: Mapping[str, str]
+
+    @property
+    def schedule(self) -> Schedule:
+        """Return the schedule of the version."""
+        return self.version.schedule
 
     @property
     def is_adopted(self) -> bool:
         """Tell whether the tariff of today is that of the year itself."""
         return self.adoption.school_year == self.basis.school_year
-
-    def charges_of(self, version: Version) -> tuple[engine.Charge, ...]:
-        """Return the charges of a version, with the pools of the year where the tariff fixes none."""
-        if version == self.adoption.version:
-            return self.basis.charges
-        return tuple(with_pool(charge, self.decisions) for charge in charges_of(version))
 
 
 @dataclass(frozen=True)
@@ -184,23 +192,45 @@ class Comparison:
         return sorted(rows, key=lambda row: (row.difference, row.siret))[:most]
 
 
-def register_decisions(gather: Callable[[Schedule, int], Decisions]) -> None:
-    """Let the room above tell all that staff decided of the calls of a schedule and school year."""
+def register_decisions(gather: Callable[..., Decisions]) -> None:
+    """Let the room above tell all that staff decided of the calls of a schedule and school year.
+
+    `gather(schedule, year, pools=…)` leaves the pools unread where no charge shares one out.
+    """
     DECIDED["calls"] = gather
 
 
-def read(schedule: Schedule, year: int) -> Reading:
+def read(version: Version, year: int, adoptions: Iterable[Adoption] | None = None) -> Reading:
     """Read what the calls of a school year rest on, its tariff or the last one before it.
 
-    Raises NotAdopted (French message) when no tariff was adopted for that year nor before it.
+    `adoptions` are those of the schedule with their act, where they are in hand. Raises NotAdopted
+    (French message) when no tariff was adopted for that year nor before it.
     """
-    adoption = _adoption_of(schedule, year)
+    schedule = version.schedule
+    adoption = adoption_of(schedule, year, adoptions)
+    today = charges_of(adoption.version)
+    tried = today if version == adoption.version else charges_of(version)
+    both = (*today, *tried)
     gather = DECIDED.get("calls")
-    decisions = gather(schedule, year) if gather else Decisions()
-    basis = read_basis(schedule, year, decisions, adoption=adoption)
+    shared = any(engine.shares_year_pool(charge) for charge in both)
+    decisions = gather(schedule, year, pools=shared) if gather else Decisions()
+    usage = any(engine.reads(charge, engine.ACTIVE_PUPILS) for charge in both)
+    basis = Basis(
+        school_year=year,
+        facts=tariff_facts(schedule, adoption) | {"sources": source_labels()},
+        charges=tuple(with_pool(charge, decisions) for charge in today),
+        members=read_members(schedule, year, decisions, usage=usage),
+        acceptances=decisions.acceptances,
+    )
+    charges = tuple(with_pool(charge, decisions) for charge in tried)
+    return Reading(version, basis, adoption, charges, decisions, _kinds(schedule, year))
+
+
+def _kinds(schedule: Schedule, year: int) -> dict[str, str]:
+    """Return the type of each payer of a year, by SIRET."""
     payers = Convention.objects.filter(covering(year), schedule=schedule).order_by().values("debtor")
-    kinds = Member.objects.filter(pk__in=payers, siret__isnull=False).order_by("pk")
-    return Reading(schedule, basis, adoption, decisions, dict(kinds.values_list("siret", "kind")))
+    rows = Member.objects.filter(pk__in=payers, siret__isnull=False).order_by("pk")
+    return dict(rows.values_list("siret", "kind"))
 
 
 def compare(today: Basis, tried: Basis, kinds: Mapping[str, str]) -> Comparison:
@@ -262,15 +292,18 @@ def counts_read(basis: Basis) -> list[str]:
     ]
 
 
-def _adoption_of(schedule: Schedule, year: int) -> Adoption:
-    """Return the adoption of a year, else the last one before it; raises NotAdopted."""
-    found = Adoption.objects.select_related("version", "act").order_by("-school_year")
-    adoption = found.filter(schedule=schedule, school_year__lte=year).first()
-    if adoption is None:
+def adoption_of(schedule: Schedule, year: int, adoptions: Iterable[Adoption] | None = None) -> Adoption:
+    """Return the adoption of a year, else the last one before it (see `read`)."""
+    if adoptions is None:
+        rows = Adoption.objects.select_related("version", "act")
+        adoptions = rows.filter(schedule=schedule).order_by("-school_year")
+    past = [adoption for adoption in adoptions if adoption.school_year <= year]
+    if not past:
         raise NotAdopted(
             f"Aucun tarif {schedule.code} n'est adopté pour {school_year.label(year)} ni pour une "
             "année d'avant : il n'y a rien à quoi comparer. Choisissez une autre année scolaire."
         )
+    adoption = max(past, key=lambda adoption: adoption.school_year)
     adoption.schedule = schedule  # in hand already
     return adoption
 

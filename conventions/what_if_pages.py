@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -122,24 +122,25 @@ def _asked(request: HttpRequest) -> tuple[dict[str, Any], Simulation | None]:
     if version is None:
         return context | {"problem": "Aucun tarif n'est saisi : créez un barème et sa version."}, None
     context["version"] = version
-    tariff = TariffForm(first_asked(request, version), versions=versions, years=years_offered(versions))
+    tariff = TariffForm(
+        first_asked(request, version, versions), versions=versions, years=years_offered(versions)
+    )
     context["tariff"] = tariff
     if not tariff.is_valid():
         return context, None
     year = school_year.parse(tariff.cleaned_data["annee"])
     try:
-        reading = what_if.read(version.schedule, year)
+        reading = what_if.read(version, year, adoptions_of(version, versions))
     except NotAdopted as error:
         return context | {"problem": str(error)}, None
-    charges = reading.charges_of(version)
-    form = HypothesisForm(request.GET, charges=charges)
+    form = HypothesisForm(request.GET, charges=reading.charges)
     context["form"] = form
     if not form.is_valid():
         return context, None
     if not reading.basis.members:
         nobody = f"Aucune convention en vigueur ne couvre {school_year.label(year)} : choisissez-en une."
         return context | {"problem": nobody}, None
-    simulation = simulate(reading, version, charges, form.changes())
+    simulation = simulate(reading, form.changes())
     query = {"version": version.pk, "annee": school_year.label(year), **form.query()}
     return context | _shown(request, simulation, query), simulation
 
@@ -233,7 +234,8 @@ def _pairs(before: engine.Result, after: engine.Result) -> list[dict[str, Any]]:
 def versions_of(request: HttpRequest) -> QuerySet[Version]:
     """Return the versions of the account, by schedule, the latest first."""
     rows = visible(Version.objects.all(), request.user)
-    rows = rows.select_related("schedule__issuer").prefetch_related("adoption_set")
+    acts = Prefetch("adoption_set", Adoption.objects.select_related("act").order_by("-school_year"))
+    rows = rows.select_related("schedule__issuer").prefetch_related(acts)
     return rows.order_by("schedule__code", "-pk")
 
 
@@ -253,13 +255,18 @@ def _last_year(version: Version) -> int:
     return max(adoption.school_year for adoption in version.adoption_set.all())
 
 
-def first_asked(request: HttpRequest, version: Version) -> dict[str, Any]:
+def adoptions_of(version: Version, versions: QuerySet[Version]) -> list[Adoption]:
+    """Return the adoptions of the schedule of a version, any version of it, with their acts."""
+    same = [row for row in versions if row.schedule_id == version.schedule_id]
+    return [adoption for row in same for adoption in row.adoption_set.all()]
+
+
+def first_asked(request: HttpRequest, version: Version, versions: QuerySet[Version]) -> dict[str, Any]:
     """Return the version and the year shown: by default the last year its schedule was adopted for."""
     year = request.GET.get("annee", "")
     if not year:
-        years = Adoption.objects.filter(schedule=version.schedule_id).order_by("-school_year")
-        last = years.values_list("school_year", flat=True).first()
-        year = school_year.label(last or school_year.containing(timezone.localdate()))
+        adopted = [adoption.school_year for adoption in adoptions_of(version, versions)]
+        year = school_year.label(max(adopted, default=school_year.containing(timezone.localdate())))
     return {"version": str(version.pk), "annee": year}
 
 

@@ -15,10 +15,14 @@ class Simulation:
     """What was asked and what it gives; `charges` are those priced, changes made."""
 
     reading: Reading
-    version: Version
     changes: Changes
     charges: tuple[engine.Charge, ...]
     comparison: Comparison
+
+    @property
+    def version(self) -> Version:
+        """Return the version that is tried, before any change."""
+        return self.reading.version
 
     @property
     def year(self) -> str:
@@ -64,17 +68,12 @@ class Simulation:
         return not any(step.changed for step in self.steps)
 
 
-def simulate(
-    reading: Reading, version: Version, charges: tuple[engine.Charge, ...], changes: Changes
-) -> Simulation:
-    """Price the members of a reading with a version and what is changed of it.
-
-    `charges` are those of the version, with the pools of the year (see `Reading.charges_of`).
-    """
-    priced = what_if_hypotheses.changed(charges, changes)
+def simulate(reading: Reading, changes: Changes) -> Simulation:
+    """Price the members of a reading with its version and what is changed of it."""
+    priced = what_if_hypotheses.changed(reading.charges, changes)
     today = reading.basis
     if changes.approximate:
         today = what_if_hypotheses.admitted(today)
     tried = what_if_hypotheses.tried(today, priced, changes, reading.kinds)
     comparison = what_if.compare(today, tried, reading.kinds)
-    return Simulation(reading, version, changes, priced, comparison)
+    return Simulation(reading, changes, priced, comparison)

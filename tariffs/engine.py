@@ -33,7 +33,7 @@ from tariffs.facts import (
     Result,
     School,
 )
-from tariffs.scope import applicable, in_scope, reads, schools_read, subscribed
+from tariffs.scope import applicable, in_scope, reads, schools_read, shares_year_pool, subscribed
 
 __all__ = [
     "ACTIVE_PUPILS",
@@ -61,6 +61,7 @@ __all__ = [
     "reads",
     "schools_read",
     "share_out",
+    "shares_year_pool",
 ]
 
 DEDUCTION, ADJUSTMENT = "DEDUCTION", "AJUSTEMENT"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from tariffs.facts import BANDED, PUPILS, SCHOOLS, Agreement, Charge, Member, School
+from tariffs.facts import ALLOCATION, BANDED, PUPILS, SCHOOLS, Agreement, Charge, Member, School
 
 
 def schools_read(charges: Iterable[Charge], member: Member, metric: str) -> set[str]:
@@ -22,6 +22,11 @@ def reads(charge: Charge, metric: str) -> bool:
     """Tell whether a charge reads a count of the schools it bills: `pupils` or `active_pupils`."""
     by_band = metric == PUPILS and charge.model == BANDED and charge.metric == SCHOOLS
     return charge.metric == metric or by_band
+
+
+def shares_year_pool(charge: Charge) -> bool:
+    """Tell whether a charge shares out a pool that is known each year only: its tariff fixes none."""
+    return charge.model == ALLOCATION and charge.pool is None
 
 
 def applicable(charge: Charge, member: Member) -> Iterator[tuple[Agreement, School]]:

@@ -67,7 +67,7 @@ def new_page(request: HttpRequest) -> HttpResponse:
     if version is None:
         return _page(request, "forecast_new", TITLE, context)
     years = what_if_pages.years_offered(versions)
-    tariff = TariffForm(_first(request, version), versions=versions, years=years)
+    tariff = TariffForm(_first(request, version, versions), versions=versions, years=years)
     tariff.fields["version"].label = "Tarif à annoncer"
     context["tariff"] = tariff
     if not tariff.is_valid():
@@ -256,18 +256,18 @@ def drop_action(request: HttpRequest, pk: UUID) -> HttpResponse:
     return redirect("conventions:forecasts")
 
 
-def _first(request: HttpRequest, version: Version) -> dict[str, Any]:
+def _first(request: HttpRequest, version: Version, versions: QuerySet[Version]) -> dict[str, Any]:
     """Return the version and the year read: by default the last adopted one that has begun.
 
     A tariff voted early for the year to come has neither agreements nor counts of that year.
     """
-    asked = what_if_pages.first_asked(request, version)
+    asked = what_if_pages.first_asked(request, version, versions)
     now = school_year.containing(timezone.localdate())
     if "annee" in request.GET or school_year.parse(asked["annee"]) <= now:
         return asked
-    begun = Adoption.objects.filter(schedule=version.schedule_id, school_year__lte=now)
-    last = begun.order_by("-school_year").values_list("school_year", flat=True).first()
-    return asked | {"annee": school_year.label(last if last is not None else now)}
+    adopted = (row.school_year for row in what_if_pages.adoptions_of(version, versions))
+    begun = max((year for year in adopted if year <= now), default=now)
+    return asked | {"annee": school_year.label(begun)}
 
 
 def _prepared(

@@ -92,15 +92,14 @@ def provisions(
     `given` is the hypothesis, as the address of a simulation gives it. Raises ForecastRefused.
     """
     try:
-        reading = what_if.read(version.schedule, read_year)
+        reading = what_if.read(version, read_year)
     except NotAdopted as error:
         raise ForecastRefused(str(error)) from error
-    charges = reading.charges_of(version)
-    form = HypothesisForm(given, charges=charges)
+    form = HypothesisForm(given, charges=reading.charges)
     if not form.is_valid():
         raise ForecastRefused("L'hypothèse ne peut pas être lue : corrigez-la dans la simulation.")
     reading, over = _carried(reading, year)
-    simulation = simulate(reading, version, charges, form.changes())
+    simulation = simulate(reading, form.changes())
     rows, apart = _parted(simulation.comparison)
     if not rows:
         raise ForecastRefused(

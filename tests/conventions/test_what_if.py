@@ -241,7 +241,7 @@ def test_a_year_without_tariff_is_compared_with_the_last_one_adopted_before_it()
 def test_without_any_tariff_before_the_year_there_is_nothing_to_compare_with():
     schedule = a_schedule(PER_SCHOOL, years=(2025,))
     with pytest.raises(NotAdopted, match="ni pour une année d'avant"):
-        what_if.read(schedule, 2024)
+        what_if.read(schedule.version_set.get(), 2024)
 
 
 def test_members_are_grouped_by_type_and_by_size():

@@ -10,6 +10,7 @@ import pytest
 from openpyxl import load_workbook
 from pypdf import PdfReader
 
+from conventions.assessment import Decisions
 from conventions.basis import Basis
 from conventions.what_if import Reading, compare
 from conventions.what_if_exports import write_simulation
@@ -37,8 +38,9 @@ def made_up(members, charges, **changes):
     basis = Basis(school_year=YEAR, facts=facts, charges=tuple(charges), members=tuple(members))
     kinds = ("commune", "epci", "departement", "syndicat", "autre", "")
     known = {m.siret: kinds[number % 6] for number, m in enumerate(members)}
-    reading = Reading(schedule, basis, adoption, None, known)
-    return simulate(reading, version, basis.charges, Changes(**changes))
+    return simulate(
+        Reading(version, basis, adoption, basis.charges, Decisions(), known), Changes(**changes)
+    )
 
 
 def many(number):

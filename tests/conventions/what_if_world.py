@@ -72,9 +72,8 @@ def join(schedule, pupils, **facts):
 
 def simulated(schedule, version=None, year=YEAR, **changes):
     """Simulate a version, that of today by default, with these changes."""
-    reading = what_if.read(schedule, year)
-    version = version or reading.adoption.version
-    return simulate(reading, version, reading.charges_of(version), Changes(**changes))
+    version = version or what_if.adoption_of(schedule, year).version
+    return simulate(what_if.read(version, year), Changes(**changes))
 
 
 def paid(simulation):

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from conventions.models import Forecast
 from members.models import User
+from tariffs.models import Version
 
 MOST_QUERIES = 20
 ROWS = 2  # of each list whose page is opened
@@ -15,10 +16,8 @@ PAGES = (
     "admin:index", "collection:balance", "collection:search", "conventions:readiness",
     "conventions:openings", "conventions:debtors", "conventions:productions", "collection:works",
     "conventions:blank-papers", "conventions:forecasts", "conventions:forecast-new",
-    "conventions:etats",
+    "conventions:etats", "conventions:what-if",
 )  # fmt: skip
-# A simulation is a calculation of the year: it reads all that the calls rest on, once.
-READS_A_YEAR = {"conventions:what-if": 32}
 
 
 def addresses():
@@ -33,7 +32,8 @@ def addresses():
     yield from ((reverse(page), MOST_QUERIES) for page in PAGES)
     for key in Forecast.objects.order_by("pk").values_list("pk", flat=True)[:ROWS]:
         yield reverse("conventions:forecast", args=[key]), MOST_QUERIES
-    yield from ((reverse(page), most) for page, most in READS_A_YEAR.items())
+    for key in Version.objects.order_by("pk").values_list("pk", flat=True):
+        yield f"{reverse('conventions:what-if')}?version={key}", MOST_QUERIES
 
 
 def check_every_page(username):

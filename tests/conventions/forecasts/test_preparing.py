@@ -127,7 +127,7 @@ def test_what_was_decided_for_the_year_read_alone_is_not_carried(schedule, monke
     siret = Convention.objects.get(party__name="Petite").debtor.siret
     deduction = engine.Deduction("Aide", Decimal("100.00"))
     decided = Decisions(deductions={siret: (deduction,)})
-    monkeypatch.setitem(what_if.DECIDED, "calls", lambda schedule, year: decided)
+    monkeypatch.setitem(what_if.DECIDED, "calls", lambda schedule, year, pools: decided)
     forecast = prepared(schedule)
     assert told(forecast)["Petite"][0] == "285.00"
     assert forecast.amounts.get(name="Petite").payload["decided"]
