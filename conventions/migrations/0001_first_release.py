@@ -6,6 +6,7 @@ import simple_history.models
 import uuid
 from django.conf import settings
 from django.db import migrations, models
+from entsvc.new_tables import CreateModels
 
 
 class Migration(migrations.Migration):
@@ -20,7 +21,7 @@ class Migration(migrations.Migration):
         ('tariffs', '0001_first_release'),
     ]
 
-    operations = [
+    operations = [CreateModels([
         migrations.CreateModel(
             name='Conditions',
             fields=[
@@ -593,4 +594,4 @@ class Migration(migrations.Migration):
                 'ordering': ['convention', 'at', 'pk'],
             },
         ),
-    ]
+    ])]

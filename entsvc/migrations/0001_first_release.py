@@ -4,6 +4,7 @@ import django.db.models.deletion
 import django.utils.timezone
 import uuid
 from django.db import migrations, models
+from entsvc.new_tables import CreateModels
 
 
 class Migration(migrations.Migration):
@@ -15,7 +16,7 @@ class Migration(migrations.Migration):
     dependencies = [
     ]
 
-    operations = [
+    operations = [CreateModels([
         migrations.CreateModel(
             name='JournalEntry',
             fields=[
@@ -211,4 +212,4 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(condition=models.Q(('finished_at__isnull', True)), fields=('kind', 'once'), name='work_asked_once'), models.CheckConstraint(condition=models.Q(('finished_at__isnull', False), models.Q(('document__isnull', True), ('failure', ''), ('told', '')), _connector='OR'), name='work_result_once_finished')],
             },
         ),
-    ]
+    ])]

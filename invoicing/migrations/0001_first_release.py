@@ -8,6 +8,7 @@ import uuid
 from decimal import Decimal
 from django.conf import settings
 from django.db import migrations, models
+from entsvc.new_tables import CreateModels
 
 
 class Migration(migrations.Migration):
@@ -23,7 +24,7 @@ class Migration(migrations.Migration):
         ('tariffs', '0001_first_release'),
     ]
 
-    operations = [
+    operations = [CreateModels([
         migrations.CreateModel(
             name='Acceptance',
             fields=[
@@ -1374,4 +1375,4 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('schedule', 'school_year', 'charge'), name='year_pool_once', violation_error_message="L'enveloppe de cette ligne est déjà saisie pour l'année."), models.CheckConstraint(condition=models.Q(('amount__gte', 0)), name='year_pool_not_negative', violation_error_message='Une enveloppe ne peut pas être négative.')],
             },
         ),
-    ]
+    ])]

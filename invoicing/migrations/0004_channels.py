@@ -5,6 +5,7 @@ import django.db.models.deletion
 import simple_history.models
 from django.conf import settings
 from django.db import migrations, models
+from entsvc.new_tables import CreateModels
 
 
 class Migration(migrations.Migration):
@@ -16,7 +17,7 @@ class Migration(migrations.Migration):
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
-    operations = [
+    operations = [CreateModels([
         migrations.CreateModel(
             name='HistoricalChannel',
             fields=[
@@ -80,4 +81,4 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('bordereau', 'rank'), name='sending_rank_once'), models.UniqueConstraint(fields=('file_name',), name='sending_file_name_once')],
             },
         ),
-    ]
+    ])]

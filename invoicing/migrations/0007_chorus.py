@@ -2,6 +2,7 @@
 
 import django.db.models.deletion
 from django.db import migrations, models
+from entsvc.new_tables import CreateModels
 
 
 class Migration(migrations.Migration):
@@ -10,7 +11,7 @@ class Migration(migrations.Migration):
         ('invoicing', '0006_invoice_frame'),
     ]
 
-    operations = [
+    operations = [CreateModels([
         migrations.CreateModel(
             name='Deposit',
             fields=[
@@ -56,4 +57,4 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('sending', 'titre'), name='deposited_piece_once'), models.UniqueConstraint(condition=models.Q(('closed', False)), fields=('titre',), name='deposited_piece_under_way_once'), models.UniqueConstraint(condition=models.Q(('identifier', ''), _negated=True), fields=('identifier',), name='deposited_piece_identifier_once'), models.CheckConstraint(condition=models.Q(('closed', False), models.Q(('reason', ''), _negated=True), _connector='OR'), name='deposited_piece_closed_says_why')],
             },
         ),
-    ]
+    ])]

@@ -12,6 +12,7 @@ import members.models.territory
 import simple_history.models
 from django.conf import settings
 from django.db import migrations, models
+from entsvc.new_tables import CreateModels
 
 
 class Migration(migrations.Migration):
@@ -303,6 +304,7 @@ class Migration(migrations.Migration):
             name='separate_duties',
             field=models.BooleanField(default=False, help_text='Qui a lancé un calcul ne peut pas en émettre les titres.', verbose_name='séparer calcul et émission'),
         ),
+        CreateModels([
         migrations.CreateModel(
             name='Commune',
             fields=[
@@ -867,4 +869,5 @@ class Migration(migrations.Migration):
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
+        ]),
     ]

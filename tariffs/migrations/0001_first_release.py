@@ -7,6 +7,7 @@ import simple_history.models
 from decimal import Decimal
 from django.conf import settings
 from django.db import migrations, models
+from entsvc.new_tables import CreateModels
 
 
 class Migration(migrations.Migration):
@@ -19,7 +20,7 @@ class Migration(migrations.Migration):
         ('members', '0002_first_release'),
     ]
 
-    operations = [
+    operations = [CreateModels([
         migrations.CreateModel(
             name='Schedule',
             fields=[
@@ -240,4 +241,4 @@ class Migration(migrations.Migration):
                 'constraints': [models.CheckConstraint(condition=models.Q(('upper__gte', models.F('lower'))), name='band_in_order', violation_error_message='La fin de la tranche précède son début.'), models.CheckConstraint(condition=models.Q(('price__gte', 0)), name='band_price_positive', violation_error_message='Un prix ne peut pas être négatif.'), models.UniqueConstraint(fields=('charge', 'lower'), name='band_lower_once', violation_error_message='Deux tranches commencent au même effectif.')],
             },
         ),
-    ]
+    ])]
