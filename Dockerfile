@@ -8,6 +8,9 @@ RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-h
     -r /tmp/requirements/${REQUIREMENTS}.txt
 # Three programs of it go into the image; the package itself would bring Perl with them.
 RUN apt-get update && apt-get install -y --no-install-recommends postgresql-client-15
+# The image runs under an account of its own: it must read what was cloned under a strict umask.
+COPY . /app
+RUN chmod -R go+rX /app
 
 FROM python:3.11-slim-bookworm
 # The same list as in bin/setup, then what psql needs.
@@ -24,7 +27,7 @@ COPY --from=build \
     /usr/lib/postgresql/15/bin/pg_dump /usr/lib/postgresql/15/bin/pg_restore /usr/lib/postgresql/15/bin/psql \
     /usr/local/bin/
 WORKDIR /app
-COPY . .
+COPY --from=build /app .
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 DEBUG=0 MEDIA_ROOT=/data/media \
     WEB_CONCURRENCY=3
 # Settings demand these three; none of them stays in the image.

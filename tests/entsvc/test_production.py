@@ -125,6 +125,13 @@ def test_the_image_does_not_run_as_root_and_tells_its_health():
     assert "/sante/" in stage
 
 
+def test_the_code_is_read_in_the_image_whatever_the_umask_it_was_cloned_under():
+    build, _, _ = text("Dockerfile").rpartition("\nFROM ")
+    assert "COPY . /app\nRUN chmod -R go+rX /app\n" in build
+    assert "COPY --from=build /app ." in final_stage()
+    assert "COPY . " not in final_stage()
+
+
 def test_the_services_are_those_that_are_needed(services):
     assert set(services) == {"proxy", "web", "worker", "mails", "migrate", "outils", "db"}
     assert "db_worker" in services["worker"]
