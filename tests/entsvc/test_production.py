@@ -141,6 +141,15 @@ def test_the_services_are_those_that_are_needed(services):
     assert "pg_isready" in services["db"]
 
 
+def test_the_image_is_built_once_and_shared(services):
+    """Built by each service it would be as many images: the next « up » would start the site anew."""
+    assert [name for name, content in services.items() if "build:" in content] == ["migrate", "outils"]
+    before, _, _ = text("docker-compose.yml").partition("\nservices:\n")
+    assert "build:" not in before
+    assert "image: entsvc\n" in before
+    assert "pull_policy: never" in before
+
+
 def test_only_the_proxy_is_reached_from_outside(services):
     assert [name for name, content in services.items() if "ports:" in content] == ["proxy"]
     assert "networks: [front]" in services["proxy"]
