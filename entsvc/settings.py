@@ -1,5 +1,7 @@
 """The one settings module: embedded by default, loud when production lacks something."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +15,19 @@ from entsvc import logs
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
+
+
+@contextmanager
+def _address(name: str) -> Iterator[None]:
+    """Say which address can't be read; not what is wrong in it, which may be a part of a password."""
+    try:
+        yield
+    except ValueError:
+        raise ImproperlyConfigured(
+            f"{name} ne se lit pas comme une adresse : dans un mot de passe, « / » s'écrit %2F, "
+            "« # » %23, « ? » %3F."
+        ) from None
+
 
 DEBUG = env.bool("DEBUG", default=True)
 
@@ -94,9 +109,10 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {
-    "default": env.db("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'var' / 'entsvc.sqlite3'}")
-}
+with _address("DATABASE_URL"):
+    DATABASES = {
+        "default": env.db("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'var' / 'entsvc.sqlite3'}")
+    }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     Path(DATABASES["default"]["NAME"]).parent.mkdir(parents=True, exist_ok=True)
     DATABASES["default"]["OPTIONS"] = {
@@ -233,7 +249,8 @@ STORAGES = {
     },
 }
 
-EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
+with _address("EMAIL_URL"):
+    EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default=f"ENT <ne-pas-repondre@{_HOST}>")

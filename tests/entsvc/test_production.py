@@ -73,6 +73,28 @@ def test_chorus_pro_is_set_whole_and_over_https(given, told):
         assert done.stdout.strip() == "https://api.example {'SN': 'l'}"
 
 
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("DATABASE_URL", "postgres://entsvc:se/cret@db:5432/entsvc"),
+        ("EMAIL_URL", "smtp+tls://moi:se#cret@smtp.example:587"),
+    ],
+)
+def test_an_address_that_its_password_breaks_is_named_without_showing_it(name, address):
+    environment = {"PATH": "", "DATABASE_URL": "sqlite://:memory:", name: address}
+    done = subprocess.run(
+        [sys.executable, "-c", "import entsvc.settings"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=environment,
+    )
+    assert done.returncode
+    assert f"{name} ne se lit pas comme une adresse" in done.stderr
+    assert "%2F" in done.stderr
+    assert "'se'" not in done.stderr
+
+
 def test_what_compose_reads_of_the_environment_is_documented():
     asked = set(re.findall(r"\$\{(\w+)", text("docker-compose.yml")))
     asked |= set(re.findall(r"\{\$(\w+)", text("docker", "Caddyfile")))
