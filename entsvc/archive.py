@@ -93,6 +93,8 @@ def read(path: Path) -> dict[str, Any]:
         _compare(manifest, found)
     except FileNotFoundError as error:
         raise BadArchive("le fichier est introuvable.") from error
+    except PermissionError as error:
+        raise BadArchive(f"le compte {os.getuid()} n'a pas le droit de le lire.") from error
     except (tarfile.TarError, OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise BadArchive(f"elle est tronquée ou abîmée ({error}).") from error
     return manifest

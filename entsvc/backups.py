@@ -1,5 +1,6 @@
 """When a backup may be made and when it may be restored: whole, on the right code, over nothing."""
 
+import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,8 +61,16 @@ def back_up(destination: Path) -> Backup:
     except dumps.DumpFailed as error:
         raise BackupRefused(f"La base n'a pas pu être sauvegardée : {error}") from error
     except OSError as error:
-        raise BackupRefused(f"La sauvegarde n'a pas pu être écrite : {error}") from error
+        reason = _reason(error, path.parent)
+        raise BackupRefused(f"La sauvegarde n'a pas pu être écrite : {reason}") from error
     return _backup(path, manifest)
+
+
+def _reason(error: OSError, folder: Path) -> str:
+    """Name the account that may not write there: in a container it is not the one of the terminal."""
+    if isinstance(error, PermissionError) and Path(error.filename or "/").is_relative_to(folder):
+        return f"le compte {os.getuid()} n'a pas le droit d'écrire dans {folder}."
+    return str(error)
 
 
 def restore(path: Path, *, replace: bool) -> Backup:

@@ -177,6 +177,27 @@ def test_a_truncated_backup_is_refused(saved, tmp_path, kept):
         archive.read(cut)
 
 
+def test_a_backup_that_this_account_may_not_read_is_not_called_damaged(saved, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise PermissionError(13, "Permission denied", str(saved))
+
+    monkeypatch.setattr(archive.tarfile, "open", refuse)
+    with pytest.raises(
+        archive.BadArchive, match=rf"le compte {os.getuid()} n'a pas le droit de le lire"
+    ):
+        archive.read(saved)
+
+
+def test_a_folder_where_this_account_may_not_write_is_named(db, tmp_path, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise PermissionError(13, "Permission denied", str(tmp_path / ".en-cours-x"))
+
+    monkeypatch.setattr(archive.tempfile, "TemporaryDirectory", refuse)
+    told = rf"le compte {os.getuid()} n'a pas le droit d'écrire dans {tmp_path}"
+    with pytest.raises(backups.BackupRefused, match=told):
+        backups.back_up(tmp_path)
+
+
 def test_a_refused_backup_writes_nothing(saved, elsewhere, tmp_path):
     cut = tmp_path / "cut.tar"
     cut.write_bytes(saved.read_bytes()[:-200_000])
