@@ -190,6 +190,11 @@ def test_the_programs_of_the_backups_are_of_the_version_of_the_server(services):
     assert set(re.findall(r"/postgresql/(\d+)/bin/", text("Dockerfile"))) == {server}
 
 
+def test_the_proxy_offers_http_3_only_where_its_port_is_published(services):
+    offered = "protocols h1 h2\n" not in text("docker", "Caddyfile")
+    assert offered is ("443:443/udp" in services["proxy"])
+
+
 def test_the_proxy_lets_the_largest_file_pass_and_the_site_refuse_it():
     [megabytes] = re.findall(r"max_size (\d+)MB", text("docker", "Caddyfile"))
     largest = max(MAX_BYTES, settings.LARGEST_SCAN_MB * 1024**2)
