@@ -34,6 +34,15 @@ DESCRIBED = ("uai", "name", "commune_name", "degree", "sector")
 # The columns that tell whether a school is open (see `with_openings`).
 OPENINGS = ("project_submitted_on", "opened_on", "from_opening")
 
+# The columns of an agreement that name it and who pays (see `_members`).
+NAMED = (
+    "reference",
+    "signed_on",
+    "private_included",
+    *(f"{member}__{name}" for member in ("debtor", "party") for name in ("name", "siren", "siret")),
+    *(f"act__{name}" for name in ("kind", "number", "date", "authority")),
+)
+
 NOBODY = "d'un membre sans SIRET"
 DELIVERED = "delivered"  # among the facts of a basis
 
@@ -84,10 +93,10 @@ def read_members(
     never to share out a pool. Without `usage` nobody's active pupils, where no charge reads them.
     """
     conventions = called_in(schedule, year).filter(_paid_by(debtors, "debtor"))
-    conventions = conventions.select_related("debtor", "party", "act").order_by("reference")
+    conventions = conventions.select_related("debtor", "party", "act").only(*NAMED)
     enrolments = enrolled_in(schedule, year).filter(_paid_by(debtors, "convention__debtor"))
     schools = _schools_by_convention(enrolments, year, decisions.exclusions, usage)
-    return _members(list(conventions), schools, schedule, year, decisions)
+    return _members(list(conventions.order_by("reference")), schools, schedule, year, decisions)
 
 
 def called_in(schedule: Schedule, year: int) -> QuerySet[Convention]:
