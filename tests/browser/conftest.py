@@ -18,6 +18,7 @@ from playwright.sync_api import (
     Locator,
     Page,
     Response,
+    expect,
     sync_playwright,
 )
 from pytest_django.live_server_helper import LiveServer
@@ -186,7 +187,12 @@ class Visitor:
     @property
     def text(self) -> str:
         """The words of the page, with plain spaces and apostrophes."""
+        self.wait_for_parts()
         return plain(self.page.locator("body").inner_text())
+
+    def wait_for_parts(self) -> None:
+        """Wait for the parts that the page asks for by itself as soon as it is open."""
+        expect(self.page.locator("[aria-busy=true]")).to_have_count(0, timeout=30_000)
 
     def reads(self, *words: str) -> None:
         """Check that the page says these words."""
@@ -209,6 +215,7 @@ class Visitor:
 
     def check_here(self, rules: list[str] = RULES) -> None:
         """Check the page by axe: no violation, and nothing wider than the screen."""
+        self.wait_for_parts()
         found = Axe().run(self.page, options={"runOnly": rules})
         assert found.violations_count == 0, f"{self.page.url}\n{found.generate_report()}"
         wide, screen = self.page.evaluate(
