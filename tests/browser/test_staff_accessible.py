@@ -2,11 +2,12 @@
 
 import pytest
 from django.urls import reverse
+from playwright.sync_api import expect
 
 from conventions.models import Convention, Forecast
 from invoicing.models import Run
 from invoicing.rendering import render_missing
-from tests.browser.conftest import DESKTOP, WCAG
+from tests.browser.conftest import DESKTOP, PHONE, WCAG
 from tests.browser.people import as_staff
 from tests.conventions.forecasts.foretelling import sent
 from tests.factories import HeadcountFactory
@@ -78,4 +79,16 @@ def test_the_forms_that_hold_rows_and_search_boxes_are_accessible(visitor, world
         staff.go(reverse(f"admin:{name}_change", args=[key]))
         staff.check_here(WCAG)
     staff.go(reverse("admin:conventions_convention_add"))
+    staff.check_here(WCAG)
+
+
+def test_the_controls_of_the_channel_come_on_the_review_once_in_sight(visitor, world):
+    run = Run.objects.get(number=2, campaign__schedule=world.schedule)
+    staff = as_staff(visitor(), "finances", world.issuer)
+    staff.page.set_viewport_size(PHONE)
+    page = staff.go(reverse("collection:review", args=[run.pk]))
+    part = page.get_by_role("region", name="Avant d'émettre")
+    expect(part).to_have_count(0)
+    page.get_by_text("Les contrôles du canal d'envoi se chargent.").scroll_into_view_if_needed()
+    expect(part).to_contain_text("Rien à émettre de ce calcul.")
     staff.check_here(WCAG)
