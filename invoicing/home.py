@@ -126,13 +126,13 @@ def stages(scope: Scope, year: Year, user: Any) -> list[Stage]:
         shown.append(Stage(*_data_page(scope), apart=address_of("collection:home-data", scope)))
     for title, right, page, tasks in STAGES:
         if user.has_perm(right):
-            shown.append(Stage(title, _list(page), tuple(tasks(scope, year))))
+            shown.append(Stage(title, _list(page), tuple(tasks(scope, year, user))))
     return shown
 
 
-def data_stage(scope: Scope) -> Stage:
+def data_stage(scope: Scope, user: Any) -> Stage:
     """Return the first stage with its tasks: some forty counts, as long as the rest of the page."""
-    return Stage(*_data_page(scope), tasks=tuple(_data(scope, _schedules(scope))))
+    return Stage(*_data_page(scope), tasks=tuple(_data(scope, _schedules(scope), user)))
 
 
 def _data_page(scope: Scope) -> tuple[str, str]:
@@ -239,14 +239,14 @@ def _last_runs(scope: Scope) -> QuerySet[Run]:
     )
 
 
-def _data(scope: Scope, schedules: Iterable[Schedule]) -> Iterator[Task]:
+def _data(scope: Scope, schedules: Iterable[Schedule], user: Any) -> Iterator[Task]:
     page = address_of("conventions:readiness", scope)
     for schedule in schedules:
         if schedule.to_adopt:
             yield Task(
                 f"Tarif {schedule.code} à adopter",
                 "Rien ne s'appelle avant l'acte qui l'adopte pour l'année.",
-                _list("admin:tariffs_adoption_changelist"),
+                _new("tariffs_adoption", scope, schedule, user),
                 blocks=True,
             )
     numbers = readiness.counts(scope)
@@ -264,7 +264,7 @@ def _data(scope: Scope, schedules: Iterable[Schedule]) -> Iterator[Task]:
         yield Task(plural(others, "donnée à vérifier", "données à vérifier"), "", page)
 
 
-def _agreements(scope: Scope, year: Year) -> Iterator[Task]:
+def _agreements(scope: Scope, year: Year, user: Any) -> Iterator[Task]:
     told = (
         (states.DRAFT, "convention à envoyer", "conventions à envoyer", "Projets pas encore envoyés."),
         (states.SENT, "convention à signer", "conventions à signer", "Envoyées, pas encore revenues."),
@@ -296,7 +296,7 @@ def _agreements(scope: Scope, year: Year) -> Iterator[Task]:
         )
 
 
-def _calls(scope: Scope, year: Year) -> Iterator[Task]:
+def _calls(scope: Scope, year: Year, user: Any) -> Iterator[Task]:
     if year.counts["objections"]:
         yield Task(
             plural(year.counts["objections"], "contestation à traiter", "contestations à traiter"),
@@ -306,11 +306,10 @@ def _calls(scope: Scope, year: Year) -> Iterator[Task]:
         )
     for schedule in year.schedules:
         if schedule.to_compute:
-            query = urlencode({"schedule": schedule.pk, "school_year": school_year.label(scope.year)})
             yield Task(
                 f"{schedule.name} : à calculer",
                 "Le tarif est adopté : créez la campagne de l'année, puis calculez.",
-                f"{reverse('admin:invoicing_campaign_add')}?{query}",
+                _new("invoicing_campaign", scope, schedule, user),
             )
     for run in year.runs:
         page = reverse("collection:review", args=[run.pk])
@@ -332,7 +331,7 @@ def _calls(scope: Scope, year: Year) -> Iterator[Task]:
         )
 
 
-def _issued(scope: Scope, year: Year) -> Iterator[Task]:
+def _issued(scope: Scope, year: Year, user: Any) -> Iterator[Task]:
     mine = {"issuer__id__exact": scope.issuer.pk}
     if year.counts["undrawn"]:
         yield Task(
@@ -398,7 +397,7 @@ def _on_the_way(counts: dict[str, int], issuer: Issuer) -> Iterator[Task]:
             yield Task(plural(counts[name], one, many), advice, _list(page, **query))
 
 
-def _collected(scope: Scope, year: Year) -> Iterator[Task]:
+def _collected(scope: Scope, year: Year, user: Any) -> Iterator[Task]:
     issuer = scope.issuer
     if year.counts["overdue"]:
         yield Task(
@@ -430,13 +429,22 @@ def _collected(scope: Scope, year: Year) -> Iterator[Task]:
         )
 
 
+def _new(model: str, scope: Scope, schedule: Schedule, user: Any) -> str:
+    """Lead to the form of a new row for a schedule and a year; to the list, who may not write one."""
+    app, name = model.split("_")
+    if not user.has_perm(f"{app}.add_{name}"):
+        return _list(f"admin:{model}_changelist")
+    year = school_year.label(scope.year)
+    return _list(f"admin:{model}_add", schedule=schedule.pk, school_year=year)
+
+
 def _list(name: str, **query: Any) -> str:
     return f"{reverse(name)}?{urlencode(query)}" if query else reverse(name)
 
 
 DATA_RIGHT = "conventions.view_convention"
 # The next stages: title, the right to see it, its page, what is left to do in it.
-STAGES: tuple[tuple[str, str, str, Callable[[Scope, Year], Iterator[Task]]], ...] = (
+STAGES: tuple[tuple[str, str, str, Callable[[Scope, Year, Any], Iterator[Task]]], ...] = (
     (
         "Conventions",
         "conventions.view_convention",

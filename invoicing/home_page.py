@@ -39,7 +39,7 @@ def data_part(request: HttpRequest) -> HttpResponse:
     scope = scope_of(request, issuers_of(request))
     if scope is None:
         raise Http404("Aucun émetteur.")
-    stage = home.data_stage(scope)
+    stage = home.data_stage(scope, request.user)
     if request.headers.get("HX-Request") != "true":
         return redirect(stage.link)
     return TemplateResponse(request, "admin/invoicing/home_stage.html", {"stage": stage, "rank": 1})

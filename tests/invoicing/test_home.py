@@ -45,7 +45,7 @@ def told(scope, user):
 def whole(scope, user):
     """Return the stages as the page shows them in the end, the one that it asks for apart included."""
     first, *others = home.stages(scope, home.read(scope), user)
-    return [home.data_stage(scope) if first.apart else first, *others]
+    return [home.data_stage(scope, user) if first.apart else first, *others]
 
 
 def account(role, *issuers):
@@ -61,6 +61,26 @@ def test_a_tariff_not_adopted_then_a_year_not_computed_come_first(world, chief):
     assert told(later, chief)["Données"][0] == f"Tarif {world.schedule.code} à adopter"
     now = told(Scope(world.issuer, YEAR), chief)
     assert now["Appels"] == [f"{world.schedule.name} : à calculer"]
+
+
+def test_what_is_to_begin_leads_to_its_form_who_may_fill_it_in_and_others_to_the_list(
+    world, chief, client
+):
+    later = Scope(world.issuer, YEAR + 1)
+    asked = {"schedule": str(world.schedule.pk), "school_year": "2025-2026"}
+    [first, *_] = whole(later, chief)[0].tasks
+    assert first.link.startswith(f"{reverse('admin:tariffs_adoption_add')}?")
+    client.force_login(chief)
+    form = client.get(first.link).context["adminform"].form
+    assert {name: form.get_initial_for_field(form.fields[name], name) for name in asked} == asked
+
+    reader = account("lecture", world.issuer)
+    client.force_login(reader)
+    for scope in (later, Scope(world.issuer, YEAR)):
+        links = [task.link for stage in whole(scope, reader) for task in stage.tasks]
+        assert links
+        for link in links:
+            assert client.get(link).status_code == 200, link
 
 
 def test_what_is_computed_is_to_issue_and_what_is_blocked_says_so(world, scope, chief):
