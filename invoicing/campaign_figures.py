@@ -9,11 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from django.db.models import Exists, OuterRef
-
 from invoicing.campaign_accounts import Account
-from invoicing.mentions import missing_for_debtor
-from invoicing.models import Anomaly, Campaign, Run, Titre
 from invoicing.payments import ZERO, paid, remaining
 from invoicing.statuses import Status
 from members.models import Member
@@ -160,42 +156,3 @@ def _every_month(found: Iterable[date]) -> Iterator[date]:
     while known and month <= known[-1]:
         yield month
         month = date(month.year + month.month // 12, month.month % 12 + 1, 1)
-
-
-@dataclass
-class NotIssued:
-    """The calls of the latest run that have no titre: how many, and the euros of each reason."""
-
-    blocked: int = 0
-    blocked_total: Decimal = ZERO
-    incomplete: int = 0
-    incomplete_total: Decimal = ZERO
-    ready: int = 0
-    ready_total: Decimal = ZERO
-    nothing: int = 0
-
-
-def not_issued(campaign: Campaign, run: Run | None) -> NotIssued:
-    """Return the calls of a run that its campaign has not issued, and what stops them; one query.
-
-    Blocked by an anomaly, incomplete for want of a fact of the debtor, of a null amount, or ready.
-    """
-    found = NotIssued()
-    if run is None:
-        return found
-    blocking = Anomaly.objects.filter(call=OuterRef("pk"), blocking=True)
-    had = Titre.objects.filter(campaign=campaign, original__isnull=True, debtor=OuterRef("debtor"))
-    calls = run.calls.filter(~Exists(had)).annotate(is_blocked=Exists(blocking))
-    for call in calls.select_related("debtor").order_by("pk"):
-        if call.is_blocked:
-            found.blocked += 1
-            found.blocked_total += call.total
-        elif not call.total:
-            found.nothing += 1
-        elif missing_for_debtor(call.debtor):
-            found.incomplete += 1
-            found.incomplete_total += call.total
-        else:
-            found.ready += 1
-            found.ready_total += call.total
-    return found

@@ -22,11 +22,12 @@ from entsvc.journal import record
 from invoicing import announcing, long_collection
 from invoicing.bordereaux import state_of
 from invoicing.campaign_accounts import bordereaux_of, read
-from invoicing.campaign_figures import Figures, figures_of, not_issued
+from invoicing.campaign_figures import Figures, figures_of
 from invoicing.drift import shown_drifts
 from invoicing.exports import campaign_documents
 from invoicing.exports.accounting_csv import CONTENT_TYPES, Unwritable, write_csv
 from invoicing.exports.campaign_workbook import write_campaign
+from invoicing.left_to_issue import not_issued
 from invoicing.liquidation.pages import answer_of
 from invoicing.liquidation.sending import answered, is_of_the_state
 from invoicing.list_changes import shown_list_changes
@@ -56,7 +57,7 @@ def campaign_page(request: HttpRequest, pk: int) -> HttpResponse:
         "charts": _charts(figures),
         "statuses": _statuses(campaign, figures),
         "titres_url": _titres_url(campaign),
-        "not_issued": not_issued(campaign, runs[0] if runs else None),
+        "not_issued": not_issued(runs[0] if runs else None),
         "last_run": runs[0] if runs else None,
         "runs": runs[:RUNS],
         "more_runs": max(len(runs) - RUNS, 0),

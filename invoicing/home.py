@@ -36,11 +36,10 @@ from invoicing import waiting
 from invoicing.balance import APPROXIMATE_DAYS
 from invoicing.bordereaux import State
 from invoicing.facturx.production import wanted
+from invoicing.left_to_issue import to_issue, unissued
 from invoicing.models import (
-    Anomaly,
     Bordereau,
     BordereauEvent,
-    Call,
     Channel,
     CostStatement,
     Deposit,
@@ -219,11 +218,6 @@ def _schedules(scope: Scope) -> QuerySet[Schedule]:
 def _last_runs(scope: Scope) -> QuerySet[Run]:
     """Return the last run of each campaign, with its calls still to issue: `ready` and `blocked`."""
     later = Run.objects.filter(campaign=OuterRef("campaign"), number__gt=OuterRef("number"))
-    issued = Titre.objects.filter(
-        kind=Titre.Kind.TITRE, campaign=OuterRef("run__campaign"), debtor=OuterRef("debtor")
-    )
-    stopped = Exists(Anomaly.objects.filter(call=OuterRef("pk"), blocking=True))
-    left = Call.objects.filter(~Exists(issued), run=OuterRef("pk"))
     return (
         Run.objects.filter(
             ~Exists(later),
@@ -231,7 +225,8 @@ def _last_runs(scope: Scope) -> QuerySet[Run]:
             campaign__school_year=scope.year,
         )
         .annotate(
-            ready=_number(left.filter(~stopped, total__gt=0)), blocked=_number(left.filter(stopped))
+            ready=_number(to_issue().filter(run=OuterRef("pk"))),
+            blocked=_number(unissued().filter(run=OuterRef("pk"), is_blocked=True)),
         )
         .defer("basis")
         .select_related("campaign__schedule")

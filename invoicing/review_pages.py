@@ -21,6 +21,7 @@ from conventions.forecasts.told import announced
 from entsvc import charts
 from entsvc.fields import search_key
 from invoicing import review, review_reading
+from invoicing.left_to_issue import to_issue
 from invoicing.models import Call, CallLine, Run, Titre, TitreLine
 from invoicing.review import Review, Row
 from invoicing.review_causes import Side
@@ -56,7 +57,8 @@ def review_page(request: HttpRequest, run: int) -> HttpResponse:
         **_page(request, f"Revue du calcul : {found}", found, other, found_review.then),
         "form": form,
         "state": state_of(found),
-        "may_issue": request.user.has_perm("invoicing.issue_titre"),
+        "may_issue": request.user.has_perm("invoicing.issue_titre")
+        and to_issue().filter(run=found).exists(),
         "may_compute": request.user.has_perm("invoicing.compute_run"),
         "review": found_review,
         "causes": [(CAUSES[c.cause], MEANINGS[c.cause], c) for c in found_review.causes],

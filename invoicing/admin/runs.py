@@ -23,6 +23,7 @@ from invoicing.drift import shown_drifts
 from invoicing.exports.yearly_call import write_yearly_call
 from invoicing.forms import IssueForm, SupplementForm, UnbilledForm
 from invoicing.issuing import issue
+from invoicing.left_to_issue import to_issue
 from invoicing.list_changes import shown_list_changes
 from invoicing.models import Anomaly, Call, CallLine, Campaign, Run, Titre
 from invoicing.numbering import IssueRefused, all_closed
@@ -31,6 +32,10 @@ from members.access import ScopedAdmin, ScopedReadOnlyAdmin, visible
 from members.models import Issuer
 from tariffs.adoption import NotAdopted
 
+NOTHING_LEFT = (
+    "Rien à émettre : les appels de ce calcul sont déjà émis, nuls ou bloqués. Levez ce qui bloque, "
+    "puis calculez de nouveau."
+)
 # Notices that ask for something, told from those that only say what was read.
 TO_DO = (TO_REDUCE, "expenses_to_check", "unused_decision", "voted_amount_missing")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -329,15 +334,18 @@ class RunAdmin(ConfirmedAction, ScopedReadOnlyAdmin):
         ]
         if not form.is_latest:
             warnings.append(f"Le dernier calcul de la campagne est le n° {form.latest}, pas celui-ci.")
+        is_left = to_issue().filter(run=run).exists()
+        if not is_left:
+            warnings = [NOTHING_LEFT]
         return self.confirm(
             request,
             "Émettre les titres",
             run,
             template="admin/invoicing/issue.html",
-            form=form,
+            form=form if is_left else None,
             facts=facts,
             warnings=warnings,
-            button="Émettre",
+            button="Émettre" if is_left else "",
         )
 
     def _after_issue(self, request, run, issued):

@@ -3,14 +3,13 @@
 import datetime as dt
 from decimal import Decimal
 
-import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from invoicing.campaign_accounts import read
-from invoicing.campaign_figures import NotIssued, figures_of, months_of, not_issued
-from invoicing.models import Anomaly, Titre, TitreEvent
+from invoicing.campaign_figures import figures_of, months_of
+from invoicing.models import Titre, TitreEvent
 from invoicing.payments import cancel_payment
 from invoicing.statuses import ORDER, Status, with_status
 from members.models import Member
@@ -155,27 +154,3 @@ def test_called_less_corrected_less_collected_is_outstanding_less_overpaid(world
         assert running == month.outstanding - month.overpaid
     last = found.months[-1]
     assert (last.outstanding, last.overpaid) == (found.sums.outstanding, found.sums.overpaid)
-
-
-@pytest.fixture
-def not_all(world):
-    """Of six calls: one issued, one blocked, one that lacks an address, one null, two ready."""
-    world.issue()
-    blocked, incomplete, _, _ = (world.join(n) for n in (4, 5, 6, 7))
-    run = world.compute()
-    Anomaly.objects.create(run=run, call=run.calls.get(debtor=blocked), code="essai", message="Non.")
-    Member.objects.filter(pk=incomplete.pk).update(address="")
-    return run
-
-
-def test_calls_without_a_titre_are_told_with_what_stops_them(not_all, django_assert_num_queries):
-    with django_assert_num_queries(1):
-        found = not_issued(not_all.campaign, not_all)
-    assert (found.blocked, found.blocked_total) == (1, 180)
-    assert (found.incomplete, found.incomplete_total) == (1, 225)
-    assert (found.ready, found.ready_total) == (2, 585)
-    assert found.nothing == 0
-
-
-def test_without_a_run_no_call_is_waiting(not_all):
-    assert not_issued(not_all.campaign, None) == NotIssued()
