@@ -256,6 +256,10 @@ class BordereauAdmin(BordereauFacturx, BordereauChorus, ConfirmedAction, ScopedR
         actor = request.user.get_username()
         try:
             channel_of(bordereau)
+            made = pes_pages.already_made(bordereau, request.POST or None)
+            if made:
+                messages.info(request, f"{made.file_name} vient d'être produit : le voici.")
+                return redirect("admin:invoicing_sending_change", made.pk)
             if request.method == "POST" and long_sending.is_long_to_send(bordereau):
                 return redirect("work", long_sending.send_later(bordereau=bordereau, actor=actor).pk)
             if request.method == "POST":

@@ -1,4 +1,4 @@
-"""What an officer gives to read back what Hélios answered."""
+"""What an officer gives to make a file, and to read back what Hélios answered."""
 
 from typing import Any
 
@@ -11,6 +11,12 @@ from unfold.widgets import (
 )
 
 from invoicing.pes.returns import LARGEST, Acknowledgement, Unreadable, read_acknowledgement
+
+
+class ProduceForm(forms.Form):
+    """The rank of the file that the page offers to make: a second click finds it made."""
+
+    rank = forms.IntegerField(widget=forms.HiddenInput)
 
 
 class AcknowledgementForm(forms.Form):

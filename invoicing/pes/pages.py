@@ -11,6 +11,7 @@ from entsvc.staff import LINK
 from invoicing.models import Bordereau, Sending, Titre
 from invoicing.pes.answering import Planned
 from invoicing.pes.findings import Finding
+from invoicing.pes.forms import ProduceForm
 from invoicing.pes.sending import Prepared
 
 SHOWN = 50
@@ -46,7 +47,7 @@ def told(bordereau: Bordereau, prepared: Prepared) -> dict[str, Any]:
         CONTROL,
         "Schéma : fourni." if settings.PES_XSD_DIR else "Schéma : non fourni (PES_XSD_DIR).",
     ]
-    return {"facts": listed, "warnings": _warnings(prepared), "button": "Produire le fichier"}
+    return {"facts": listed, "warnings": _warnings(prepared), **_offered(prepared.rank)}
 
 
 def unchecked(bordereau: Bordereau) -> dict[str, Any]:
@@ -61,8 +62,19 @@ def unchecked(bordereau: Bordereau) -> dict[str, Any]:
             CONTROL,
         ],
         "warnings": [*_made_before(before), HEAVY],
-        "button": "Produire le fichier",
+        **_offered(before + 1),
     }
+
+
+def _offered(rank: int) -> dict[str, Any]:
+    return {"form": ProduceForm(initial={"rank": rank}), "button": "Produire le fichier"}
+
+
+def already_made(bordereau: Bordereau, given: Any) -> Sending | None:
+    """Return the file that a page offered to make, when another click made it meanwhile."""
+    form = ProduceForm(given)
+    rank = form.cleaned_data["rank"] if form.is_valid() else 0
+    return Sending.objects.filter(bordereau=bordereau, rank=rank).first()
 
 
 def made(sending: Sending) -> str:

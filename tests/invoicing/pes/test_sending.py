@@ -219,6 +219,20 @@ def test_finances_produce_on_the_page_and_download(bordereau, finances):
     assert "1 fichier a déjà été produit" in again
 
 
+def test_a_second_click_finds_the_file_of_the_first_and_makes_none(bordereau, finances):
+    page = finances.get(bordereau_page("produce_pes", bordereau))
+    given = page.context["form"].initial
+    first, second = (
+        finances.post(bordereau_page("produce_pes", bordereau), given, follow=True) for _ in range(2)
+    )
+    sending = Sending.objects.get()
+    assert second.redirect_chain == first.redirect_chain
+    assert said(second) == [f"{sending.file_name} vient d'être produit : le voici."]
+    fresh = finances.get(bordereau_page("produce_pes", bordereau)).context["form"].initial
+    finances.post(bordereau_page("produce_pes", bordereau), fresh)
+    assert Sending.objects.count() == 2
+
+
 def test_the_page_lists_what_to_mend_with_links_and_no_button(bordereau, finances, local):
     Channel.objects.update(body_code="000")
     member = local.members[0]
