@@ -99,6 +99,11 @@ class Year:
     remaining: Decimal
     late: Decimal
 
+    @property
+    def overpaid(self) -> Decimal:
+        """Return what was received beyond what some titres ask for: it lessens no other."""
+        return self.remaining - (self.called - self.received)
+
 
 def last_adopted_year(issuer: Any) -> int | None:
     """Return the last school year for which a tariff of an issuer was adopted, None before any."""

@@ -104,8 +104,13 @@ class BordereauAdmin(BordereauFacturx, BordereauChorus, ConfirmedAction, ScopedR
     readonly_fields = flatten(fields)
     inlines = [BordereauEventInline, SendingInline, BordereauTitreInline]
     actions_detail = [
-        "download_pdf", "record_signature", "record_sending", "draw_missing", "produce_pes",
-        "facturx", BordereauChorus.MENU,
+        "download_pdf", "record_signature", "record_sending",
+        {
+            "title": "Fichiers",
+            "icon": "folder_open",
+            "items": ["draw_missing", "facturx", "produce_pes"],
+        },
+        BordereauChorus.MENU,
     ]  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:

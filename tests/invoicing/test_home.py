@@ -120,6 +120,19 @@ def test_the_figures_of_the_year_add_up(world, scope):
     year = home.read(scope)
     assert (year.titres, year.called) == (3, Decimal("270.00"))
     assert (year.received, year.remaining) == (Decimal("10.00"), Decimal("260.00"))
+    assert not year.overpaid
+
+
+def test_what_is_paid_beyond_a_titre_lessens_no_other(world, scope, chief, client):
+    world.issue()
+    last = Titre.objects.order_by("number").last()
+    PaymentFactory(titre=last, amount=last.total + 10)
+    year = home.read(scope)
+    assert year.remaining == Decimal("270.00") - last.total
+    assert (year.received, year.overpaid) == (last.total + 10, 10)
+    client.force_login(chief)
+    shown = client.get(address_of("admin:index", scope)).content.decode()
+    assert "dont 10,00 € de trop-perçu" in shown.replace("\xa0", " ")
 
 
 def test_a_year_without_titre_is_worth_nothing(scope):
