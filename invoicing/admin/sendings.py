@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.defaultfilters import filesizeformat
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from unfold.decorators import action, display
@@ -25,9 +26,15 @@ from invoicing.liquidation.sending import answered
 from invoicing.models import Channel, Sending
 from invoicing.pes import pages
 from invoicing.pes.answering import AnswerUnplaced, plan, record
-from invoicing.pes.forms import AcknowledgementForm
-from members.access import ScopedReadOnlyAdmin
+from invoicing.pes.forms import AcknowledgementForm, RetourForm
+from invoicing.pes.retour_answers import plan_retour, record_retour
+from members.access import ScopedReadOnlyAdmin, visible
+from members.models import Issuer
 
+RETOUR = (
+    "Ce que le comptable dit de chaque titre : pris en charge, rejeté et pourquoi, en instance. "
+    "Les encaissements que ce fichier porte ne sont pas repris d'ici : ils viennent de leur relevé."
+)
 HELIOS, STATE, CHORUS = Channel.Kind.HELIOS, Channel.Kind.STATE, Channel.Kind.CHORUS_PRO
 
 
@@ -84,8 +91,51 @@ class SendingPes:
         )
 
 
+class RetourPage:
+    """What the list of sendings offers to whoever receives the answers of Hélios."""
+
+    actions_list = ["read_retour"]
+
+    def has_retour_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("invoicing.issue_titre") and self._under_helios(request).exists()
+
+    def _under_helios(self, request: HttpRequest) -> QuerySet[Issuer]:
+        known = Channel.objects.filter(kind=HELIOS).order_by().values("issuer")
+        return visible(Issuer.objects.filter(pk__in=known), request.user)
+
+    @action(description="Lire un PES retour", permissions=["retour"], icon="mark_email_read")
+    def read_retour(self, request: HttpRequest) -> HttpResponse:
+        form = RetourForm(request.POST or None, request.FILES or None)
+        facts = [RETOUR]
+        if request.method == "POST" and form.is_valid():
+            told, sha256 = form.cleaned_data["file"]
+            trial = form.cleaned_data["trial"]
+            try:
+                planned = plan_retour(told, self._under_helios(request))
+                if not trial:
+                    record_retour(planned, sha256=sha256, actor=request.user.get_username())
+                facts = pages.planned_retour(planned, trial=trial)
+            except (AnswerUnplaced, AnswerRefused) as error:
+                form.add_error(None, str(error))
+            else:
+                form = RetourForm() if trial else None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Lire un PES retour",
+            "opts": self.model._meta,
+            "back": reverse("admin:invoicing_sending_changelist"),
+            "form": form,
+            "facts": facts,
+            "warnings": [],
+            "button": "Lire le fichier" if form else "",
+        }
+        return TemplateResponse(request, "admin/entsvc/confirm.html", context)
+
+
 @admin.register(Sending)
-class SendingAdmin(SendingPes, SendingEtat, SendingChorus, ConfirmedAction, ScopedReadOnlyAdmin):
+class SendingAdmin(
+    RetourPage, SendingPes, SendingEtat, SendingChorus, ConfirmedAction, ScopedReadOnlyAdmin
+):
     list_display = ["file_name", "about", "channel", "made_at", "made_by", "answered"]
     list_filter = [SendingOfIssuer, "channel", "answer"]
     list_select_related = ["bordereau__issuer", "campaign__schedule", "deposit"]

@@ -21,7 +21,7 @@ COMMENT = 300
 
 
 class AnswerUnplaced(Exception):
-    """The acknowledgement can't be recorded; the message says why, in French."""
+    """The answer can't be recorded; the message says why, in French."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What an officer gives to make a file, and to read back what Hélios answered."""
 
+import hashlib
 from typing import Any
 
 from django import forms
@@ -10,6 +11,7 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
+from invoicing.pes.retour import Retour, read_retour
 from invoicing.pes.returns import LARGEST, Acknowledgement, Unreadable, read_acknowledgement
 
 
@@ -53,5 +55,33 @@ class AcknowledgementForm(forms.Form):
             raise forms.ValidationError("Ce fichier est trop gros pour un acquittement.")
         try:
             return read_acknowledgement(file.read())
+        except Unreadable as error:
+            raise forms.ValidationError(str(error)) from error
+
+
+class RetourForm(forms.Form):
+    """The file of a PES retour, and whether to write what it says."""
+
+    file = forms.FileField(
+        label="PES retour",
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".xml"}),
+        help_text="Fichier PES_Retour des recettes, rendu par votre tiers de télétransmission.",
+    )
+    trial = forms.BooleanField(
+        label="Montrer sans enregistrer",
+        required=False,
+        initial=True,
+        widget=UnfoldBooleanWidget,
+        help_text="Décochez et redonnez le fichier pour enregistrer.",
+    )
+
+    def clean_file(self) -> tuple[Retour, str]:
+        """Read the file and return it with its SHA-256; refuse what is no PES retour."""
+        file = self.cleaned_data["file"]
+        if file.size > LARGEST:
+            raise forms.ValidationError("Ce fichier est trop gros pour un PES retour.")
+        content = file.read()
+        try:
+            return read_retour(content), hashlib.sha256(content).hexdigest()
         except Unreadable as error:
             raise forms.ValidationError(str(error)) from error

@@ -12,6 +12,7 @@ from invoicing.models import Bordereau, Sending, Titre
 from invoicing.pes.answering import Planned
 from invoicing.pes.findings import Finding
 from invoicing.pes.forms import ProduceForm
+from invoicing.pes.retour_answers import PlannedRetour
 from invoicing.pes.sending import Prepared
 
 SHOWN = 50
@@ -89,8 +90,35 @@ def planned(plan: Planned) -> list[str]:
     if not plan.changes:
         return [first, *plan.words.splitlines()[:SHOWN], "Aucun titre ne change d'état."]
     lines = [f"{c.titre.reference} : {lower_first(c.kind.label)}. {c.comment}" for c in plan.changes]
+    return [first, *_shortened(lines)]
+
+
+def planned_retour(plan: PlannedRetour, *, trial: bool = True) -> list[str]:
+    """Say what a PES retour would change, or changed, and what it says besides."""
+    told = plan.retour
+    first = "Essai : rien n'est enregistré." if trial else "Enregistré."
+    of = f"{told.file_name}, {plan.issuer} : {plural(len(told.pieces), 'pièce')}"
+    lines = [
+        f"{change.titre.reference} : {lower_first(change.kind.label)} le {short_date(change.on)}. "
+        f"{change.comment}"
+        for change in plan.changes
+    ]
+    counted = plural(len(lines), "titre à mettre à jour", "titres à mettre à jour")
+    return [
+        f"{first} {of}, {counted}, {plural(plan.known, 'réponse déjà notée', 'réponses déjà notées')}.",
+        *_shortened(lines),
+        *_shortened(list(plan.notes)),
+        *(
+            [f"{plural(told.others, 'encaissement')} à régulariser, sans titre d'ici."]
+            if told.others
+            else []
+        ),
+    ]
+
+
+def _shortened(lines: list[str]) -> list[str]:
     left = len(lines) - SHOWN
-    return [first, *lines[:SHOWN], *([f"… et {left} autres titres."] if left > 0 else [])]
+    return [*lines[:SHOWN], *([f"… et {plural(left, 'autre')}."] if left > 0 else [])]
 
 
 def recorded(plan: Planned) -> str:

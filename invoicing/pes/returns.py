@@ -13,6 +13,12 @@ from invoicing.pes.schema import PARSER
 
 LARGEST = 20 * 1024 * 1024
 ACCEPTED = "1"
+ROOT = "PES_ACQUIT"
+# Where the other answers of Hélios are read, by their root.
+ELSEWHERE = {
+    ROOT: "C'est un acquittement : relisez-le depuis l'envoi qu'il nomme.",
+    "PES_RETOUR": "C'est un PES retour : « Lire un PES retour », dans la liste des envois, le relit.",
+}
 
 
 class Unreadable(Exception):
@@ -48,35 +54,45 @@ class Acknowledgement:
 
 def read_acknowledgement(content: bytes) -> Acknowledgement:
     """Return what an acknowledgement says; raise Unreadable for anything else."""
-    if len(content) > LARGEST:
-        raise Unreadable("Ce fichier est trop gros pour un acquittement.")
-    try:
-        root = etree.fromstring(content, etree.XMLParser(**{**PARSER, "huge_tree": False}))
-    except etree.XMLSyntaxError as error:
-        raise Unreadable(f"Ce fichier n'est pas du XML : {error.msg}.") from error
-    if etree.QName(root).localname.upper() != "PES_ACQUIT":
-        raise Unreadable(
-            "Ce fichier n'est pas un acquittement (PES_ACQUIT) : un PES retour ne se relit pas ici, "
-            "notez ses réponses sur les titres."
-        )
+    root = parsed(content, ROOT, "un acquittement")
     elements = tuple(_element(found) for found in root.iterfind("ACQUIT/ElementACQUIT"))
-    name = _value(root, "Enveloppe/Parametres/NomFic")
+    name = value(root, "Enveloppe/Parametres/NomFic")
     if not name or not elements:
         raise Unreadable("Cet acquittement ne nomme pas de fichier ou ne dit rien de lui.")
     return Acknowledgement(name, elements)
+
+
+def parsed(content: bytes, root: str, named: str) -> etree._Element:
+    """Return the root of an answer, which must be that one; raise Unreadable, which says what to do."""
+    if len(content) > LARGEST:
+        raise Unreadable(f"Ce fichier est trop gros pour {named}.")
+    try:
+        found = etree.fromstring(content, etree.XMLParser(**{**PARSER, "huge_tree": False}))
+    except etree.XMLSyntaxError as error:
+        raise Unreadable(f"Ce fichier n'est pas du XML : {error.msg}.") from error
+    name = etree.QName(found).localname.upper()
+    if name != root:
+        raise Unreadable(f"Ce fichier n'est pas {named}. {ELSEWHERE.get(name, '')}".strip())
+    return found
+
+
+def value(parent: etree._Element, path: str) -> str:
+    """Return what an element below says by its attribute V, empty without it."""
+    found = parent.find(path)
+    return "" if found is None else found.get("V", "").strip()
 
 
 def _element(found: etree._Element) -> Element:
     pieces = {}
     for detail in found.iterfind("DetailPiece"):
         reason = "; ".join(dict.fromkeys(_reasons(detail)))
-        number = _value(detail, "NumPiece").lstrip("0")
+        number = value(detail, "NumPiece").lstrip("0")
         if reason and number:
             pieces[number] = reason
     return Element(
-        accepted=_value(found, "EtatAck") == ACCEPTED,
-        exercice=_value(found, "ExerciceBord"),
-        bordereau=_value(found, "NumBord").lstrip("0"),
+        accepted=value(found, "EtatAck") == ACCEPTED,
+        exercice=value(found, "ExerciceBord"),
+        bordereau=value(found, "NumBord").lstrip("0"),
         reason="; ".join(dict.fromkeys(_errors(found))),
         pieces=pieces,
     )
@@ -85,18 +101,13 @@ def _element(found: etree._Element) -> Element:
 def _reasons(detail: etree._Element) -> Iterator[str]:
     yield from _errors(detail)
     for line in detail.iterfind("DetailLigne"):
-        where = _value(line, "NumLigne")
+        where = value(line, "NumLigne")
         for reason in _errors(line):
             yield f"ligne {where} : {reason}" if where else reason
 
 
 def _errors(parent: etree._Element) -> Iterator[str]:
     for error in parent.iterfind("Erreur"):
-        words = " ".join(filter(None, (_value(error, "NumAnoAck"), _value(error, "LibelleAnoAck"))))
+        words = " ".join(filter(None, (value(error, "NumAnoAck"), value(error, "LibelleAnoAck"))))
         if words:
             yield words
-
-
-def _value(parent: etree._Element, path: str) -> str:
-    found = parent.find(path)
-    return "" if found is None else found.get("V", "").strip()

@@ -73,7 +73,7 @@ def test_an_acknowledgement_says_of_what_file_and_why():
     ("content", "told"),
     [
         (b"titre;date", "n'est pas du XML"),
-        (acquit(element(1), root="PES_Retour"), "PES retour ne se relit pas"),
+        (acquit(element(1), root="PES_Retour"), "« Lire un PES retour », dans la liste des envois"),
         (acquit(), "ne dit rien"),
         (acquit(element(1), name=""), "ne nomme pas de fichier"),
     ],
