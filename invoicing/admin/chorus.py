@@ -146,8 +146,8 @@ class SendingChorus:
             return False
         if object_id is None:
             return True
-        waits = Deposit.objects.filter(sending=object_id, state=Deposit.State.WAITING)
-        return asked_once(request, ("waits", object_id), waits.exists)
+        deposit = self._deposit(request, object_id)
+        return deposit is not None and deposit.state == Deposit.State.WAITING
 
     @action(description="Abandonner ce dépôt", permissions=["give_up"], icon="block")
     def give_up(self, request: HttpRequest, object_id: str) -> HttpResponse:
