@@ -1,7 +1,8 @@
 """The « avis des sommes à payer » of a titre: a document of its own, attached to its piece (PJ 006).
 
-Hélios lays it out and puts it on Chorus Pro once the titre is taken in charge. Its schema is not among
-the public ones used here: it is written after their notes, and its lengths are checked by `rules`.
+Hélios lays it out and puts it on Chorus Pro once the titre is taken in charge. Its order is that of the
+public schemas of PES_Facture (editions of 2016 and 5.3), which no file provided here holds; its lengths
+are checked by `rules`.
 """
 
 from decimal import Decimal
@@ -26,7 +27,8 @@ CHORUS_PRO = "09"  # TypeFact
 CASHING_CENTRE, POST, ISSUER = "25", "26", "01"
 CENTRE = ("CENTRE D'ENCAISSEMENT", "DES FINANCES PUBLIQUES")
 WITHOUT_SLIP = 1
-SUBJECT, LABEL = 160, 200
+SUBJECT, LABEL, ROLE = 160, 200, 50
+NO_CONDITION = "Sans objet"  # asked for, never printed
 NO_VAT = Decimal("0.00")
 
 
@@ -42,6 +44,7 @@ def notice(flow: Flow, piece: Piece) -> bytes:
     _put_issuer(invoices, flow)
     _put_posts(invoices, flow)
     _put_invoice(invoices, flow, piece)
+    child(invoices, "Nomenclatures")
     return written(root)
 
 
@@ -54,11 +57,11 @@ def _put_issuer(parent: etree._Element, flow: Flow) -> None:
         more("CodeTipi", flow.body.payment_code)
         more("AdrTipi", flow.body.payment_url)
     more("RefBdf", flow.body.bank_reference)
-    signatory = child(parent, "Signataire")
+    signatory = child(issuer, "Signataire")
     person = saying(child(signatory, "Personne"))
     person("Nom", flow.signatory.last_name)
     person("Prenom", flow.signatory.first_name)
-    saying(signatory)("Role", fitted(flow.signatory.quality, SUBJECT))
+    saying(signatory)("Role", fitted(flow.signatory.quality, ROLE))
 
 
 def _put_posts(parent: etree._Element, flow: Flow) -> None:
@@ -91,6 +94,7 @@ def _put_invoice(parent: etree._Element, flow: Flow, piece: Piece) -> None:
     say("ModalitesReglement", flow.settlement)
     say("ModalitesContestation", flow.remedies)
     say("ModeRecouvrement", WITHOUT_SLIP)
+    say("ConditionsGen", NO_CONDITION)
 
 
 def _put_line(parent: etree._Element, piece: Piece, line: Line, rank: int) -> None:

@@ -136,7 +136,7 @@ FLOW = (
 NOTICE = (
     Rule(
         "signataire",
-        "PES_Facture/Signataire",
+        "Emetteur/Signataire",
         lambda flow, _: (
             not all(
                 values.is_text(name, WIDTH)
@@ -149,7 +149,7 @@ NOTICE = (
     ),
     Rule(
         "role-signataire",
-        "PES_Facture/Signataire/Role",
+        "Emetteur/Signataire/Role",
         lambda flow, _: not latin(flow.signatory.quality),
         "la qualité du signataire manque : donnez-la dans « Signataires ».",
         "signatory",

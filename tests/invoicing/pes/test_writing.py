@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from invoicing.pes.asap import shown_lines
+from invoicing.pes.asap import notice, shown_lines
 from invoicing.pes.facts import Place, netted
 from invoicing.pes.latin import ENCODING, fitted, latin, wrapped
 from invoicing.pes.places import WIDTH, street_of
@@ -33,6 +33,10 @@ LINES = st.lists(
 
 def values(content, path):
     return [found.get("V") for found in etree.fromstring(content).findall(f".//{path}")]
+
+
+def names(parent):
+    return [etree.QName(found).localname for found in parent]
 
 
 def test_a_titre_becomes_an_ordinary_piece_with_its_imputation_and_its_debtor():
@@ -74,6 +78,33 @@ def test_the_notice_says_what_is_to_pay_to_whom_and_how_to_contest_it():
     assert values(content, "TotalAPayer/MtTotalTTC") == ["45.00"]
     assert values(content, "ModalitesContestation") == [flow().remedies]
     assert values(content, "Signataire/Role") == ["Président"]
+
+
+def test_the_notice_keeps_the_order_of_its_schema():
+    [invoices] = etree.fromstring(flow().attachments[0].content).iterfind("PES_Facture")
+    assert names(invoices) == [
+        "IdVer", "Annee", "TypeFact", "Date", "Emetteur", "Tiers", "Tiers", "FactureIndiv",
+        "Nomenclatures",
+    ]  # fmt: skip
+    assert names(invoices.find("Emetteur")) == ["InfoTiers", "Adresse", "InfoSuppl", "Signataire"]
+    assert names(invoices.find("Emetteur/Signataire")) == ["Personne", "Role"]
+    assert names(invoices.find("FactureIndiv")) == [
+        "DateEmission", "NumeroFacture", "Debiteur", "Objet", "LigneFacture", "TotalAPayer", "RefTitre",
+        "ModalitesReglement", "ModalitesContestation", "ModeRecouvrement", "ConditionsGen",
+    ]  # fmt: skip
+    assert names(invoices.find("FactureIndiv/LigneFacture")) == [
+        "Date", "Libelle", "Quantite", "MtUnitaire", "MtHT", "TauxTVA", "MtTVA", "MtTTC", "Ordre",
+    ]  # fmt: skip
+
+
+def test_the_quality_of_the_signatory_holds_in_its_fifty_characters():
+    long = replace(
+        flow().signatory, quality="Vice-présidente déléguée aux services numériques éducatifs"
+    )
+    content = notice(flow(signatory=long), piece(1))
+    [role] = values(content, "Signataire/Role")
+    assert role.endswith("...")
+    assert len(role) <= 50
 
 
 def test_the_notice_shows_each_line_unless_some_are_deducted():
