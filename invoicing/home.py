@@ -246,7 +246,7 @@ def _data(scope: Scope, schedules: Iterable[Schedule], user: Any) -> Iterator[Ta
             yield Task(
                 f"Tarif {schedule.code} à adopter",
                 "Rien ne s'appelle avant l'acte qui l'adopte pour l'année.",
-                _new("tariffs_adoption", scope, schedule, user),
+                _new("tariffs_adoption", user.has_perm("tariffs.add_adoption"), scope, schedule),
                 blocks=True,
             )
     numbers = readiness.counts(scope)
@@ -309,7 +309,7 @@ def _calls(scope: Scope, year: Year, user: Any) -> Iterator[Task]:
             yield Task(
                 f"{schedule.name} : à calculer",
                 "Le tarif est adopté : créez la campagne de l'année, puis calculez.",
-                _new("invoicing_campaign", scope, schedule, user),
+                _new("invoicing_campaign", user.has_perm("invoicing.compute_run"), scope, schedule),
             )
     for run in year.runs:
         page = reverse("collection:review", args=[run.pk])
@@ -429,10 +429,9 @@ def _collected(scope: Scope, year: Year, user: Any) -> Iterator[Task]:
         )
 
 
-def _new(model: str, scope: Scope, schedule: Schedule, user: Any) -> str:
+def _new(model: str, may_write: bool, scope: Scope, schedule: Schedule) -> str:
     """Lead to the form of a new row for a schedule and a year; to the list, who may not write one."""
-    app, name = model.split("_")
-    if not user.has_perm(f"{app}.add_{name}"):
+    if not may_write:
         return _list(f"admin:{model}_changelist")
     year = school_year.label(scope.year)
     return _list(f"admin:{model}_add", schedule=schedule.pk, school_year=year)

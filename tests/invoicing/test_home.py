@@ -74,11 +74,17 @@ def test_what_is_to_begin_leads_to_its_form_who_may_fill_it_in_and_others_to_the
     form = client.get(first.link).context["adminform"].form
     assert {name: form.get_initial_for_field(form.fields[name], name) for name in asked} == asked
 
-    reader = account("lecture", world.issuer)
-    client.force_login(reader)
-    for scope in (later, Scope(world.issuer, YEAR)):
-        links = [task.link for stage in whole(scope, reader) for task in stage.tasks]
-        assert links
+    form = f"{reverse('admin:invoicing_campaign_add')}?"
+    for role, may in (("gestionnaire", True), ("finances", True), ("lecture", False)):
+        user = account(role, world.issuer)
+        client.force_login(user)
+        links = [
+            task.link
+            for scope in (later, Scope(world.issuer, YEAR))
+            for stage in whole(scope, user)
+            for task in stage.tasks
+        ]
+        assert any(link.startswith(form) for link in links) == may, role
         for link in links:
             assert client.get(link).status_code == 200, link
 
