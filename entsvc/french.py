@@ -8,8 +8,6 @@ from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 
-from num2words import num2words
-
 NO_BREAK = "\u00a0"
 NARROW_NO_BREAK = "\u202f"
 MINUS = "\u2212"
@@ -183,6 +181,8 @@ def _euros_in_words(whole: int) -> str:
 
 @lru_cache(maxsize=4096)  # small amounts come back from titre to titre, and num2words is slow
 def _in_words(number: int) -> str:
+    from num2words import num2words  # every language: few of the commands that start write an amount
+
     return num2words(number, lang="fr")
 
 

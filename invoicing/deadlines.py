@@ -3,8 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
-
-from num2words import num2words
+from functools import cache
 
 from entsvc.french import long_date
 
@@ -13,7 +12,6 @@ FIFTEENTH = 15
 _FIFTEENTH = re.compile(r"\b15 du (?:deuxième|second) mois qui suit le mois d.émission", re.IGNORECASE)
 _CHORUS = re.compile(r"\bmise à disposition sur Chorus\b", re.IGNORECASE)
 _DAYS = re.compile(r"(?<![\w-])(\d{1,3}|[a-zé-]+(?:[ -][a-zé-]+){0,4}?)\)? jours?\b", re.IGNORECASE)
-_NUMBERS = {num2words(number, lang="fr").replace("-", " "): number for number in range(1, 366)}
 
 
 @dataclass(frozen=True)
@@ -67,10 +65,17 @@ def days_of(words: str) -> int | None:
             return int(said)
         parts = said.replace("-", " ").split()
         for start in range(len(parts)):
-            number = _NUMBERS.get(" ".join(parts[start:]))
+            number = _numbers().get(" ".join(parts[start:]))
             if number:
                 return number
     return None
+
+
+@cache  # nothing that starts waits for this table
+def _numbers() -> dict[str, int]:
+    from num2words import num2words
+
+    return {num2words(number, lang="fr").replace("-", " "): number for number in range(1, 366)}
 
 
 def fifteenth_of_second_month(day: date) -> date:

@@ -22,13 +22,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 MANAGE = settings.BASE_DIR / "manage.py"
 POSTGRESQL = settings.DATABASES["default"]["ENGINE"].endswith("postgresql")
-# Migrating makes and drops models by the thousand: fewer rounds of the collector, a quarter less time.
-MIGRATE = """
-import gc, sys
-from django.core.management import execute_from_command_line
-gc.set_threshold(50_000, 20, 50)
-execute_from_command_line(["manage.py", "migrate", *sys.argv[1:]])
-"""
+# As `manage.py` does: what is made to start stays.
+STARTED = "import gc; gc.set_threshold(50_000, 20, 50)\n"
 REFUSED = (sqlite3.DatabaseError, psycopg.DatabaseError)
 DEMONSTRATION = """
 import django
@@ -42,6 +37,8 @@ call_command("import_annuaire", demo / "annuaire_occitanie.csv")
 call_command("import_members", demo / "membres_occitanie.csv")
 call_command("import_conventions", demo / "conventions_occitanie.csv")
 call_command("import_headcounts", demo / "effectifs_occitanie.csv")
+for year in ("2024-2025", "2024-2025", "2020-2021"):
+    call_command("compute_calls", "--schedule", "OCC-ENT-ECOLE", "--school-year", year)
 """
 
 
@@ -69,6 +66,8 @@ class Scratch:
 
     def start(self, *command: str, **environment: str) -> subprocess.Popen:
         """Start Python on a command line: `-c CODE`, or `manage.py` and its arguments."""
+        if command[0] == "-c":
+            command = ("-c", STARTED + command[1], *command[2:])
         lead = {"DATABASE_URL": self.url, "MEDIA_ROOT": str(self.media)}
         django = {"DJANGO_SETTINGS_MODULE": "entsvc.settings"}
         process = subprocess.Popen(
@@ -94,7 +93,7 @@ class Scratch:
 
     def migrate(self, *target: str) -> subprocess.CompletedProcess:
         """Migrate to the end, or an application to one of its migrations."""
-        return self.run("-c", MIGRATE, *target)
+        return self.manage("migrate", *target)
 
     def json(self, *arguments: Any) -> dict:
         """Run a command that must succeed and return its JSON document."""
