@@ -190,8 +190,6 @@ def demonstration(migrated, tmp_path_factory):
     try:
         made = template.run("-c", scratch_database.DEMONSTRATION)
         assert made.returncode == 0, made.stderr
-        for year in ("2024-2025", "2024-2025", "2020-2021"):
-            template.json("compute_calls", "--schedule", "OCC-ENT-ECOLE", "--school-year", year)
         yield template
     finally:
         template.drop()
