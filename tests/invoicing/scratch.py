@@ -20,10 +20,11 @@ import psycopg
 from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from tests.invoicing.forks import Forked
+
 MANAGE = settings.BASE_DIR / "manage.py"
 POSTGRESQL = settings.DATABASES["default"]["ENGINE"].endswith("postgresql")
-# As `manage.py` does: what is made to start stays.
-STARTED = "import gc; gc.set_threshold(50_000, 20, 50)\n"
+ANEW = {"TASKS_BACKEND", "DEBUG"}  # other applications, other middleware: read once, at the start
 REFUSED = (sqlite3.DatabaseError, psycopg.DatabaseError)
 DEMONSTRATION = """
 import django
@@ -53,31 +54,39 @@ def until(condition: Callable[[], Any], *, seconds: float = 60) -> Any:
 
 @dataclass
 class Scratch:
-    """A database and a folder of documents; `environment` leads processes to them."""
+    """A database and a folder of documents; `environment` leads processes to them.
+
+    A process is a fork of one that has read the code, unless its environment asks for a start, or
+    `forked` is false: for what a test says of a start.
+    """
 
     url: str
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
-    processes: list[subprocess.Popen] = field(default_factory=list)
+    processes: list[subprocess.Popen | Forked] = field(default_factory=list)
+    forked: bool = True
 
     @property
     def media(self) -> Path:
         return self.folder / "media"
 
-    def start(self, *command: str, **environment: str) -> subprocess.Popen:
+    def start(self, *command: str, **environment: str) -> subprocess.Popen | Forked:
         """Start Python on a command line: `-c CODE`, or `manage.py` and its arguments."""
-        if command[0] == "-c":
-            command = ("-c", STARTED + command[1], *command[2:])
         lead = {"DATABASE_URL": self.url, "MEDIA_ROOT": str(self.media)}
         django = {"DJANGO_SETTINGS_MODULE": "entsvc.settings"}
-        process = subprocess.Popen(
-            [sys.executable, *command],
-            cwd=settings.BASE_DIR,
-            env={**os.environ, **django, **lead, **self.environment, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        given = {**self.environment, **environment}
+        environment = {**os.environ, **django, **lead, **given}
+        if self.forked and not ANEW & given.keys() and command[0] in ("-c", str(MANAGE)):
+            process = Forked(command, environment)
+        else:
+            process = subprocess.Popen(
+                [sys.executable, *command],
+                cwd=settings.BASE_DIR,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
         self.processes.append(process)
         return process
 

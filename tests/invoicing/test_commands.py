@@ -240,6 +240,7 @@ def test_a_file_that_cannot_be_written_is_named(world, tmp_path):
 
 
 def test_exit_codes_and_outputs_of_real_processes(scratch, tmp_path):
+    scratch.forked = False
     done = scratch.manage("compute_calls", *DEMO, "--json")
     assert done.returncode == 0
     document = json.loads(done.stdout)
@@ -286,6 +287,7 @@ def scratch_commands(demonstration):
 
 
 def test_an_issue_by_a_real_process(scratch):
+    scratch.forked = False
     done = scratch.manage(*scratch.issue(3, "2021-03-01"), "--json")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
