@@ -195,10 +195,29 @@ def demonstration(migrated, tmp_path_factory):
         template.drop()
 
 
+@pytest.fixture(scope="session")
+def demonstration_issued(demonstration, tmp_path_factory):
+    """The demonstration once run 3 is issued, its three documents drawn; only to be copied."""
+    template = scratch_database.copy(demonstration, tmp_path_factory.mktemp("demonstration_issued"))
+    try:
+        template.json(*template.issue(3, "2025-03-03"))
+        yield template
+    finally:
+        template.drop()
+
+
 @pytest.fixture
 def scratch(demonstration, tmp_path):
     """A copy of the demonstration for one test, that real processes share."""
     database = scratch_database.copy(demonstration, tmp_path)
+    yield database
+    database.drop()
+
+
+@pytest.fixture
+def scratch_issued(demonstration_issued, tmp_path):
+    """A copy of the demonstration and of its three titres for one test, that real processes share."""
+    database = scratch_database.copy(demonstration_issued, tmp_path)
     yield database
     database.drop()
 

@@ -15,7 +15,6 @@ from entsvc import archive, backups, dumps
 from tests.invoicing import scratch as scratch_database
 from tests.invoicing.scratch import POSTGRESQL, REFUSED
 
-THREE_COMMUNES = 3
 PROGRAMS = ("pg_dump", "pg_restore", "psql")
 
 pytestmark = pytest.mark.skipif(
@@ -70,14 +69,9 @@ def documents(place):
 
 
 @pytest.fixture(scope="module")
-def issued(demonstration, tmp_path_factory):
+def issued(demonstration_issued):
     """Three titres and their documents; only to be read or copied."""
-    place = scratch_database.copy(demonstration, tmp_path_factory.mktemp("issued"))
-    try:
-        place.json(*place.issue(THREE_COMMUNES, "2025-03-03"))
-        yield place
-    finally:
-        place.drop()
+    return demonstration_issued
 
 
 @pytest.fixture(scope="module")

@@ -3,15 +3,7 @@
 import pytest
 
 from tests.invoicing.scratch import POSTGRESQL, REFUSED, until
-from tests.invoicing.test_concurrency import (
-    DAY,
-    THREE_COMMUNES,
-    finished,
-    one,
-    only_postgresql,
-    start,
-    waiting,
-)
+from tests.invoicing.test_concurrency import DAY, one, only_postgresql, waiting
 
 CORRECT = """
 import sys
@@ -87,46 +79,42 @@ def assert_corrections_are_sound(scratch, count):
     assert scratch.rows(beyond) == []
 
 
-def test_two_reductions_at_once_never_take_more_than_the_titre(scratch):
-    finished(start(scratch, THREE_COMMUNES))
-    total = one(scratch, "SELECT MAX(total) FROM invoicing_titre")
+def test_two_reductions_at_once_never_take_more_than_the_titre(scratch_issued):
+    total = one(scratch_issued, "SELECT MAX(total) FROM invoicing_titre")
     most = f"{total // 100 - 10}"
-    first, second = at_once(scratch, ("reduction", most), ("reduction", most))
+    first, second = at_once(scratch_issued, ("reduction", most), ("reduction", most))
     assert first == "fait"
     assert "restant dus" in second
-    assert_corrections_are_sound(scratch, 1)
+    assert_corrections_are_sound(scratch_issued, 1)
 
 
-def test_two_annulations_at_once_make_one(scratch):
-    finished(start(scratch, THREE_COMMUNES))
-    first, second = at_once(scratch, ("annulation",), ("annulation",))
+def test_two_annulations_at_once_make_one(scratch_issued):
+    first, second = at_once(scratch_issued, ("annulation",), ("annulation",))
     assert first == "fait"
     assert "déjà annulé" in second
-    assert_corrections_are_sound(scratch, 1)
+    assert_corrections_are_sound(scratch_issued, 1)
 
 
-def test_a_titre_issued_again_and_reduced_at_once_is_billed_once(scratch):
-    finished(start(scratch, THREE_COMMUNES))
-    scratch.json("compute_calls", "--schedule", "OCC-ENT-ECOLE", "--school-year", "2020-2021")
-    told = at_once(scratch, ("again",), ("again",), ("reduction", "1.00"))
+def test_a_titre_issued_again_and_reduced_at_once_is_billed_once(scratch_issued):
+    scratch_issued.json("compute_calls", "--schedule", "OCC-ENT-ECOLE", "--school-year", "2020-2021")
+    told = at_once(scratch_issued, ("again",), ("again",), ("reduction", "1.00"))
     assert told.count("fait") in (1, 2)
     again = "SELECT COUNT(*) FROM invoicing_titre WHERE replaces_id IS NOT NULL"
-    assert one(scratch, again) == 1
+    assert one(scratch_issued, again) == 1
     corrections = "SELECT COUNT(*) FROM invoicing_titre WHERE original_id IS NOT NULL"
-    assert_corrections_are_sound(scratch, one(scratch, corrections))
+    assert_corrections_are_sound(scratch_issued, one(scratch_issued, corrections))
     due = """
         SELECT o.total - SUM(c.total) FROM invoicing_titre o JOIN invoicing_titre c
         ON c.original_id = o.id GROUP BY o.id, o.total
     """
-    assert scratch.rows(due) == [(0,)]
+    assert scratch_issued.rows(due) == [(0,)]
 
 
 @only_postgresql
-def test_the_database_alone_weighs_two_raw_corrections_one_after_the_other(scratch):
+def test_the_database_alone_weighs_two_raw_corrections_one_after_the_other(scratch_issued):
     """Two clients that know nothing of our rules: the second one waits, then is refused."""
-    finished(start(scratch, THREE_COMMUNES))
-    original = one(scratch, "SELECT id FROM invoicing_titre ORDER BY total DESC, number LIMIT 1")
-    with scratch.connection() as first, scratch.connection() as second:
+    original = one(scratch_issued, "SELECT id FROM invoicing_titre ORDER BY total DESC, number LIMIT 1")
+    with scratch_issued.connection() as first, scratch_issued.connection() as second:
         first.execute("BEGIN")
         first.execute(RAW, {"original": original, "number": 901})
         second.execute("BEGIN")

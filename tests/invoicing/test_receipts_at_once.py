@@ -3,7 +3,7 @@
 import pytest
 
 from tests.invoicing.scratch import POSTGRESQL, until
-from tests.invoicing.test_concurrency import THREE_COMMUNES, finished, one, start, waiting
+from tests.invoicing.test_concurrency import one, waiting
 
 DECIDE = """
 import sys
@@ -29,13 +29,12 @@ else:
 
 
 @pytest.fixture
-def pending(scratch):
+def pending(scratch_issued):
     """Three titres issued, and a receipt of 50 € that names none of them."""
-    finished(start(scratch, THREE_COMMUNES))
-    path = scratch.folder / "encaissements.csv"
+    path = scratch_issued.folder / "encaissements.csv"
     path.write_text("date;montant;reference\n2025-04-01;50,00;VIR-1\n", encoding="utf-8")
-    assert scratch.json("import_payments", path, "--issuer", "OCC")["created"] == 1
-    return scratch
+    assert scratch_issued.json("import_payments", path, "--issuer", "OCC")["created"] == 1
+    return scratch_issued
 
 
 def at_once(scratch, *asked):
