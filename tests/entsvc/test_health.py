@@ -150,9 +150,7 @@ def test_a_mail_that_is_to_be_tried_later_is_not_late(late_mail, client):
 
 def test_work_left_to_a_worker_that_is_stopped_is_told(blank):
     """In a process of its own: the table of tasks is there with TASKS_BACKEND=database only."""
-    database = {"TASKS_BACKEND": "database"}
-    assert blank.run("-c", MIGRATE_TASKS, **database).returncode == 0
-    done = blank.run("-c", LEAVE_A_TASK + PROBE, **database)
+    done = blank.run("-c", MIGRATE_TASKS + LEAVE_A_TASK + PROBE, TASKS_BACKEND="database")
     assert done.returncode == 0, done.stderr
     status, document, _ = json.loads(done.stdout)
     assert (status, document["status"]) == (200, "degraded")
