@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from simple_history.utils import bulk_create_with_history
 
 from conventions.models import Conditions
 from conventions.papers.defaults import load_default_texts
@@ -114,9 +115,19 @@ def _load_layouts(layouts: list[dict[str, Any]], created: Counter) -> None:
         for item in layouts:
             facts = {name: value for name, value in item.items() if name != "columns"}
             layout = _create(ExportLayout, {"issuer": issuer, "name": item["name"]}, facts, created)
-            for rank, (code, title) in enumerate(item["columns"], start=1):
-                key = {"layout": layout, "position": 10 * rank}
-                _create(ExportColumn, key, {"code": code, "title": title}, created)
+            _add_columns(layout, item["columns"], created)
+
+
+def _add_columns(layout: ExportLayout, columns: list[list[str]], created: Counter) -> None:
+    """Give a new layout its columns, each checked, in one query: they are the most of what is loaded."""
+    rows = [
+        ExportColumn(layout=layout, position=10 * rank, code=code, title=title)
+        for rank, (code, title) in enumerate(columns, start=1)
+    ]
+    for row in rows:
+        row.full_clean(exclude={"layout"})  # made just before: not to be looked for again
+    bulk_create_with_history(rows, ExportColumn)
+    created[ExportColumn.__name__] += len(rows)
 
 
 def _load_conditions(issuer: Issuer, item: dict[str, Any], created: Counter) -> None:
