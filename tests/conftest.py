@@ -6,6 +6,7 @@ Warnings are errors by `pyproject.toml`. The network is closed but for this mach
 import datetime as dt
 import gc
 import random
+import shutil
 import socket
 import sys
 from pathlib import Path
@@ -115,18 +116,27 @@ def typed_on_its_own_day(monkeypatch):
     monkeypatch.setattr(*ON_ITS_OWN_DAY)
 
 
+@pytest.fixture(scope="module")
+def kept_media(tmp_path_factory):
+    """Where the documents of what a module keeps are written."""
+    return tmp_path_factory.mktemp("kept")
+
+
 @pytest.fixture(autouse=True)
-def media(settings, tmp_path):
-    """Keep the documents of each test apart."""
+def media(request, settings, tmp_path):
+    """Keep the documents of each test apart; it begins with a copy of those that its module keeps."""
     settings.MEDIA_ROOT = tmp_path / "media"
+    if "kept_media" in request.fixturenames:
+        shutil.copytree(request.getfixturevalue("kept_media"), settings.MEDIA_ROOT)
     return settings.MEDIA_ROOT
 
 
 @pytest.fixture(scope="module")
-def kept(django_db_setup, django_db_blocker, tmp_path_factory):
+def kept(django_db_setup, django_db_blocker, kept_media):
     """Write rows once for a whole module: `kept(function)`; each test then takes back its own alone.
 
-    For the modules whose tests all start from these rows: those that don't would find them too.
+    For the modules whose tests all start from these rows: those that don't would find them too. A test
+    that may change what the function returned takes a copy of it (`copy.deepcopy`).
     """
     whole = transaction.atomic()
     whole._from_testcase = True  # as the transaction of a test: a durable one may begin within it
@@ -134,10 +144,9 @@ def kept(django_db_setup, django_db_blocker, tmp_path_factory):
         whole.__enter__()
 
     def write(function):
-        folder = tmp_path_factory.mktemp("kept")
         with (
             django_db_blocker.unblock(),
-            override_settings(MEDIA_ROOT=folder, AFTER_RESPONSE="inline"),
+            override_settings(MEDIA_ROOT=kept_media, AFTER_RESPONSE="inline"),
             pytest.MonkeyPatch.context() as patch,
         ):
             patch.setattr(*ON_ITS_OWN_DAY)

@@ -4,7 +4,6 @@ import datetime as dt
 import threading
 
 import pytest
-from django.conf import settings as django_settings
 from django.utils import timezone
 
 from invoicing.bordereaux import sign
@@ -40,13 +39,11 @@ def _issued():
         list(render_missing(Titre.objects.all()))
         assert TitreDocument.objects.filter(role=TitreDocument.Role.FACTURX).count() == 3
         sign(bordereau=world.bordereau, signatory=world.signatory, on=ISSUED_ON, actor="essai")
-    world.media = django_settings.MEDIA_ROOT
     return world
 
 
 @pytest.fixture
-def bordereau(issued, db, monkeypatch, settings):
-    settings.MEDIA_ROOT = issued.media  # where the invoices of the module are
+def bordereau(issued, db, monkeypatch):
     monkeypatch.setattr(timezone, "localdate", lambda *args: DAY)
     return issued.bordereau
 
