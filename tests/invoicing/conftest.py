@@ -1,8 +1,13 @@
 """What the tests of invoicing share."""
 
+import copy
+
 import pytest
 
-from tests.invoicing.world import a_world
+from invoicing.regimes import load_regimes
+from tariffs.models import Schedule
+from tests.factories import ConventionFactory, EnrolmentFactory
+from tests.invoicing.world import a_world, draw_blank
 
 
 @pytest.fixture
@@ -11,13 +16,38 @@ def world(db):
     return a_world()
 
 
+@pytest.fixture(scope="module")
+def kept_issue(kept):
+    """The world of a module that issues it once, and its titres of 45, 90 and 135 €."""
+
+    def write():
+        world = a_world()
+        return world, sorted(world.issue().titres, key=lambda titre: titre.total)
+
+    return kept(write)
+
+
+@pytest.fixture
+def own_issue(kept_issue, db):
+    """A copy of that world and of its titres, for one test to change as it likes."""
+    return copy.deepcopy(kept_issue)
+
+
+@pytest.fixture(scope="module")
+def kept_occ(kept):
+    """The regimes and three agreements of one school in Occitanie, written once for a module."""
+
+    def write():
+        load_regimes(actor="test")
+        schedule = Schedule.objects.get(code="OCC-ENT-ECOLE")
+        for _ in range(3):
+            EnrolmentFactory(convention=ConventionFactory(schedule=schedule))
+        return schedule
+
+    return kept(write)
+
+
 @pytest.fixture
 def blank_pdf(monkeypatch):
     """Draw every document as a few bytes that name its titre: for the tests that look elsewhere."""
-
-    def draw(template, context, **kwargs):
-        document = context["document"]
-        return f"%PDF {document.get('reference') or document['number']}".encode()
-
-    monkeypatch.setattr("invoicing.rendering.render_pdf", draw)
-    monkeypatch.setattr("invoicing.bordereau_pdf.render_pdf", draw)
+    draw_blank(monkeypatch)

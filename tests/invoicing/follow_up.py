@@ -3,16 +3,19 @@
 import datetime as dt
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from invoicing.bordereaux import send, sign
+from invoicing.calculation import compute_run
 from invoicing.corrections import correct
-from members.models import Signatory
-from tests.invoicing.test_admin import account
-from tests.invoicing.test_admin import issued as issued
+from invoicing.models import Bordereau
+from members.models import Signatory, User
+from tests.invoicing.test_admin import account, issue_from_its_page
 from tests.invoicing.test_admin import occ as occ
-from tests.invoicing.test_admin import run as run
+from tests.invoicing.test_scope import sent_back
+from tests.invoicing.world import draw_blank
 
 
 def said(page):
@@ -27,6 +30,25 @@ def words(page):
 def finances(client, occ):
     client.force_login(account("finances", issuers=[occ.issuer]))
     return client
+
+
+@pytest.fixture(scope="module")
+def kept_issued(kept, kept_occ):
+    """Issued from its page, with its documents, once for a module."""
+
+    def write():
+        with pytest.MonkeyPatch.context() as patch:
+            draw_blank(patch)
+            run = compute_run(schedule=kept_occ, year=2024, actor="test")
+            issue_from_its_page(Client(), kept_occ, run)
+
+    kept(write)
+
+
+@pytest.fixture
+def issued(kept_issued, client, db, blank_pdf):
+    client.force_login(User.objects.get(username="chef"))
+    return Bordereau.objects.get()
 
 
 @pytest.fixture
@@ -61,3 +83,9 @@ def annulled(titre, signatory):
         titre=titre, kind="annulation", reason_code="liquidation", reason="Erreur.",
         on=dt.date(2025, 3, 3), signatory=signatory, actor="essai",
     )  # fmt: skip
+
+
+def save(client, titre, number):
+    """Save the page of a titre as a browser does, with another number."""
+    url = titre_page("change", titre)
+    return client.post(url, {**sent_back(client.get(url)), "external_reference": number})

@@ -1,5 +1,6 @@
 """Staff pages: every URL with every role, the journey from campaign to titre, constant queries."""
 
+import copy
 import datetime as dt
 
 import pytest
@@ -9,9 +10,7 @@ from django.urls import reverse
 
 from invoicing.calculation import compute_run
 from invoicing.models import Bordereau, Campaign, Run, Titre
-from invoicing.regimes import load_regimes
 from members.models import Signatory, User
-from tariffs.models import Schedule
 from tests.factories import ConventionFactory, EnrolmentFactory, IssuerFactory, MemberFactory
 
 pytestmark = pytest.mark.django_db
@@ -21,11 +20,8 @@ ISSUED = ["run", "call", "titre", "bordereau", "counter"]
 
 
 @pytest.fixture
-def occ():
-    load_regimes(actor="test")
-    schedule = Schedule.objects.get(code="OCC-ENT-ECOLE")
-    enrol(schedule, 3)
-    return schedule
+def occ(kept_occ, db):
+    return copy.deepcopy(kept_occ)
 
 
 def enrol(schedule, count):

@@ -11,8 +11,8 @@ from tests.factories import SignatoryFactory
 from tests.invoicing.follow_up import annulled, bordereau_page, said, titre_page, words
 from tests.invoicing.follow_up import finances as finances
 from tests.invoicing.follow_up import issued as issued
+from tests.invoicing.follow_up import kept_issued as kept_issued
 from tests.invoicing.follow_up import occ as occ
-from tests.invoicing.follow_up import run as run
 from tests.invoicing.follow_up import sent as sent
 from tests.invoicing.follow_up import signatory as signatory
 from tests.invoicing.follow_up import today as today

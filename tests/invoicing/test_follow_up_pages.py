@@ -14,24 +14,21 @@ from invoicing.issuing import issue
 from invoicing.models import (
     Bordereau,
     NumberingPolicy,
-    Series,
     Titre,
     TitreDocument,
     TitreEvent,
 )
 from invoicing.payments import record_payment
 from invoicing.rendering import render_missing
-from members.models import Signatory
-from tests.invoicing.follow_up import annulled, bordereau_page, said, titre_page, words
+from tests.invoicing.follow_up import annulled, bordereau_page, said, save, titre_page, words
 from tests.invoicing.follow_up import finances as finances
 from tests.invoicing.follow_up import issued as issued
+from tests.invoicing.follow_up import kept_issued as kept_issued
 from tests.invoicing.follow_up import occ as occ
-from tests.invoicing.follow_up import run as run
 from tests.invoicing.follow_up import sent as sent
 from tests.invoicing.follow_up import signatory as signatory
 from tests.invoicing.follow_up import today as today
 from tests.invoicing.test_admin import account, enrol
-from tests.invoicing.test_scope import sent_back
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("admin:invoicing_titre_changelist")
@@ -255,12 +252,6 @@ def test_the_page_of_a_titre_shows_its_log(sent, finances):
 # --- The accountant's number ------------------------------------------------------------------
 
 
-def save(client, titre, number):
-    """Save the page of a titre as a browser does, with another number."""
-    url = titre_page("change", titre)
-    return client.post(url, {**sent_back(client.get(url)), "external_reference": number})
-
-
 def test_the_number_is_written_on_the_page_and_refused_twice(sent, finances):
     one, two, _ = sent.titres.order_by("number")
     assert save(finances, one, " 778 ").status_code == 302
@@ -275,28 +266,6 @@ def test_a_titre_of_our_series_is_not_produced_again(sent, finances):
     assert finances.post(titre_page("number_it", titre)).status_code == 403
     assert "Produire au numéro" not in words(finances.get(titre_page("change", titre)))
     assert not TitreDocument.objects.filter(role="numerote").exists()
-
-
-def test_an_external_titre_is_produced_under_its_number(client, occ, run, finances):
-    NumberingPolicy.objects.create(
-        issuer=occ.issuer, exercice=2025, kind=Series.TITRE, mode="externe",
-        budget=occ.issuer.budget_code,
-    )  # fmt: skip
-    signatory = Signatory.objects.get(issuer=occ.issuer)
-    finances.post(
-        reverse("admin:invoicing_run_issue_titres", args=[run.pk]),
-        {"on": "03/03/2025", "signatory": signatory.pk},
-    )
-    titre = Titre.objects.order_by("number").first()
-    page = finances.post(titre_page("number_it", titre), follow=True)
-    assert "Saisissez d'abord le numéro" in said(page)[-1]
-    assert "Produire au numéro" in words(finances.get(titre_page("change", titre)))
-    save(finances, titre, "778")
-    assert "au n° 778" in words(finances.get(titre_page("number_it", titre)))
-    page = finances.post(titre_page("number_it", titre), follow=True)
-    assert said(page)[-1] == "Titre n° 778 produit."
-    given = finances.post(titre_page("number_it", titre))
-    assert given["Content-Type"] == "application/pdf"
 
 
 # --- Series -----------------------------------------------------------------------------------

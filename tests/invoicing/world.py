@@ -84,3 +84,14 @@ def a_world(
     joined = [world.join(members - rank, siret=siret) for rank, siret in enumerate(sirets)]
     world.members = joined[::-1]
     return world
+
+
+def draw_blank(monkeypatch: Any) -> None:
+    """Draw every document as a few bytes that name its titre."""
+
+    def draw(template, context, **kwargs):
+        document = context["document"]
+        return f"%PDF {document.get('reference') or document['number']}".encode()
+
+    monkeypatch.setattr("invoicing.rendering.render_pdf", draw)
+    monkeypatch.setattr("invoicing.bordereau_pdf.render_pdf", draw)
