@@ -1,5 +1,6 @@
 """An exercice is closed with the proof of its series, and takes no number any more."""
 
+import copy
 import json
 from datetime import date
 from decimal import Decimal
@@ -27,20 +28,36 @@ from invoicing.verification import verify
 from tests.factories import DatedTextFactory, IssuerFactory
 from tests.invoicing.test_admin import account
 from tests.invoicing.test_verification import damaged, execute, rewrite, settle
-from tests.invoicing.world import ISSUED_ON, a_world
+from tests.invoicing.world import ISSUED_ON, a_world, draw_blank
 from tests.tariffs.bases import spoken
 
 EXERCICE = ISSUED_ON.year
 
 
+@pytest.fixture(scope="module")
+def kept_issue(kept):
+    def write():
+        with pytest.MonkeyPatch.context() as patch:
+            draw_blank(patch)
+            world = a_world()
+            world.issue()
+            list(render_missing(Titre.objects.order_by("pk")))
+        return world
+
+    return kept(write)
+
+
 @pytest.fixture
-def ledger(db, blank_pdf):
-    """Three titres of 45, 90 and 135 €, drawn, their bordereau signed and sent, one of them paid."""
-    world = a_world()
-    world.issue()
-    list(render_missing(Titre.objects.order_by("pk")))
+def unsigned(kept_issue, db, blank_pdf):
+    """Three titres of 45, 90 and 135 €, drawn."""
+    return copy.deepcopy(kept_issue)
+
+
+@pytest.fixture
+def ledger(unsigned):
+    """Their bordereau signed and sent, one of them paid."""
     bordereau = Bordereau.objects.get()
-    sign(bordereau=bordereau, signatory=world.signatory, on=ISSUED_ON, actor="essai")
+    sign(bordereau=bordereau, signatory=unsigned.signatory, on=ISSUED_ON, actor="essai")
     send(bordereau=bordereau, on=ISSUED_ON, actor="essai")
     record_payment(
         titre=Titre.objects.get(number=3),
@@ -51,7 +68,7 @@ def ledger(db, blank_pdf):
     )
     chain.link_pending()
     settle()
-    return world
+    return unsigned
 
 
 @pytest.fixture
@@ -250,14 +267,12 @@ def test_any_deviation_refuses_the_closing(ledger, today):
         close(ledger)
 
 
-def test_a_bordereau_neither_signed_nor_sent_only_warns(world, blank_pdf, today):
-    world.issue()
-    list(render_missing(Titre.objects.order_by("pk")))
-    assert look_ahead(issuer=world.issuer, exercice=EXERCICE).warnings == [
+def test_a_bordereau_neither_signed_nor_sent_only_warns(unsigned, today):
+    assert look_ahead(issuer=unsigned.issuer, exercice=EXERCICE).warnings == [
         "Le seul bordereau n'est enregistré comme signé.",
         "Le seul bordereau n'est enregistré comme envoyé.",
     ]
-    assert len(close(world).report["warnings"]) == 2
+    assert len(close(unsigned).report["warnings"]) == 2
 
 
 def test_what_is_issued_while_it_is_verified_stops_the_closing(ledger, today, monkeypatch):
