@@ -35,9 +35,14 @@ def over(monkeypatch):
 
 
 @pytest.fixture
-def titre(world):
+def world(own_issue):
+    return own_issue[0]
+
+
+@pytest.fixture
+def titre(own_issue):
     """A titre of 90 €: two schools."""
-    return next(t for t in world.issue().titres if t.total == 90)
+    return own_issue[1][1]
 
 
 @pytest.fixture

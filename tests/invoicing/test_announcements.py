@@ -15,17 +15,33 @@ from members.models import Contact, Member
 from tests.conventions.world import account
 from tests.factories import IssuerFactory, MemberFactory
 from tests.invoicing.campaigns import accounts_of, annul, campaign_of, day, issued, pay, reduce
+from tests.invoicing.world import a_world, draw_blank
+
+
+@pytest.fixture(scope="module")
+def kept_issue(kept):
+    def write():
+        with pytest.MonkeyPatch.context() as patch:
+            draw_blank(patch)
+            world = a_world()
+            for rank, member in enumerate(world.members, start=1):
+                Member.objects.filter(pk=member.pk).update(email=f"mairie{rank}@example.org")
+            titres = issued(world)
+            list(render_missing(Titre.objects.all()))
+        return world, titres
+
+    return kept(write)
 
 
 @pytest.fixture
-def titres(world, blank_pdf):
+def world(own_issue):
+    return own_issue[0]
+
+
+@pytest.fixture
+def titres(own_issue, blank_pdf):
     """Titres of 45, 90 and 135 €, drawn, of members that have an address."""
-    for rank, member in enumerate(world.members, start=1):
-        Member.objects.filter(pk=member.pk).update(email=f"mairie{rank}@example.org")
-    found = issued(world)
-    for _ in render_missing(Titre.objects.all()):
-        pass
-    return found
+    return own_issue[1]
 
 
 def still(titre):

@@ -39,9 +39,14 @@ def euros(text):
 
 
 @pytest.fixture
-def titres(world):
+def world(own_issue):
+    return own_issue[0]
+
+
+@pytest.fixture
+def titres(own_issue):
     """Titres of 45, 90 and 135 €, due 30 days after their issue: their words make no day."""
-    return sorted(world.issue().titres, key=lambda titre: titre.total)
+    return own_issue[1]
 
 
 def pay(titre, amount, on):

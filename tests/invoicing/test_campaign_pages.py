@@ -18,17 +18,33 @@ from invoicing.models import BordereauDocument, ExportColumn, ExportLayout, Titr
 from invoicing.rendering import render_missing
 from tests.conventions.world import account
 from tests.factories import IssuerFactory
-from tests.invoicing.campaigns import annul, campaign_of, day, issued, lived
+from tests.invoicing.campaigns import annul, campaign_of, day, lived
+from tests.invoicing.world import a_world, draw_blank
 
 FILES = ("campaign-workbook", "campaign-pdf")
 
 
+@pytest.fixture(scope="module")
+def kept_issue(kept):
+    def write():
+        with pytest.MonkeyPatch.context() as patch:
+            draw_blank(patch)
+            world = a_world()
+            titres = lived(world)
+            list(render_missing(Titre.objects.all()))
+        return world, titres
+
+    return kept(write)
+
+
 @pytest.fixture
-def titres(world, blank_pdf):
-    found = lived(world)
-    for _ in render_missing(Titre.objects.all()):
-        pass
-    return found
+def world(own_issue):
+    return own_issue[0]
+
+
+@pytest.fixture
+def titres(own_issue, blank_pdf):
+    return own_issue[1]
 
 
 @pytest.fixture
@@ -67,18 +83,6 @@ def test_each_status_leads_to_the_titres_it_counts(client, world, titres):
         listed = client.get(row["url"]).context["cl"]
         assert listed.result_count == row["sums"].titres == 1
     assert client.get(page.context["titres_url"]).context["cl"].result_count == 3
-
-
-def test_a_campaign_without_titre_says_so(client, world):
-    run = world.compute()
-    account(client, "finances", world.issuer)
-    url = reverse("collection:campaign", args=[run.campaign_id])
-    text = words(client.get(url))
-    assert "Aucun titre n'est encore émis" in text
-    assert "3 appels prêts à émettre, 270,00 €" in text
-    zipped = reverse("collection:campaign-pdf", args=[run.campaign_id])
-    assert client.get(zipped).status_code == 404
-    assert client.get(reverse("collection:campaign-workbook", args=[run.campaign_id])).status_code == 200
 
 
 def test_the_page_takes_few_queries_and_no_more_for_more_titres(
@@ -204,21 +208,6 @@ def test_the_zip_holds_every_pdf_and_the_manifest_proves_it(world, titres):
         assert int(row["octets"]) == len(content)
         assert row["remarque"] == ""
     assert {row["numéro"] for row in rows if row["nature"] == "Titre"} == {"1", "2", "3"}
-
-
-def test_a_pdf_still_to_draw_is_named_and_the_file_says_it_is_not_whole(client, world, blank_pdf):
-    titres = issued(world)
-    for _ in render_missing(Titre.objects.filter(pk=titres[0].pk)):
-        pass
-    assert campaign_documents.lacking(campaign_of(titres[0])) == 3
-    archive = archive_of(titres[0])
-    rows = manifest_of(archive)
-    missing = {row["pièce"] for row in rows if row["remarque"].startswith("PDF à produire")}
-    assert missing == {titres[1].reference, titres[2].reference, "TST 2025, bordereau 1"}
-    assert archive.namelist() == [f"titres/{titres[0].reference}.pdf", "manifeste.csv"]
-    account(client, "finances", world.issuer)
-    assert "3 PDF manquent" in words(client.get(address("campaign", titres[0])))
-    assert "-incomplet.zip" in client.get(address("campaign-pdf", titres[0]))["Content-Disposition"]
 
 
 def test_a_damaged_pdf_is_left_out_and_told(world, titres):

@@ -12,6 +12,7 @@ from invoicing.rendering import draw, render_missing
 from tests.invoicing.correction_pages import DAY, annulled, text_of
 from tests.invoicing.correction_pages import titre as titre
 from tests.invoicing.correction_pages import today as today
+from tests.invoicing.correction_pages import world as world
 
 pytestmark = [
     pytest.mark.django_db,

@@ -22,6 +22,7 @@ from tests.invoicing.correction_pages import finances as finances
 from tests.invoicing.correction_pages import over as over
 from tests.invoicing.correction_pages import titre as titre
 from tests.invoicing.correction_pages import today as today
+from tests.invoicing.correction_pages import world as world
 from tests.members.portal.people import signed_in
 
 pytestmark = [

@@ -18,6 +18,7 @@ from tests.invoicing.correction_pages import mandat_texts as mandat_texts
 from tests.invoicing.correction_pages import over as over
 from tests.invoicing.correction_pages import titre as titre
 from tests.invoicing.correction_pages import today as today
+from tests.invoicing.correction_pages import world as world
 
 pytestmark = [
     pytest.mark.django_db,

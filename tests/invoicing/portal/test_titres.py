@@ -19,14 +19,21 @@ pytestmark = pytest.mark.django_db
 OFFICE = "mairie@example.org"
 
 
+@pytest.fixture(scope="module")
+def kept_issue(kept):
+    def write():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                "invoicing.rendering.render_pdf", lambda _, context: f"%PDF {context['total']}".encode()
+            )
+            list(render_missing(Titre.objects.filter(pk__in=[t.pk for t in a_world().issue().titres])))
+
+    kept(write)
+
+
 @pytest.fixture
-def titre(db, monkeypatch):
+def titre(kept_issue, db):
     """A titre of 90 €, its document stored, that an office owes; two others are those of others."""
-    monkeypatch.setattr(
-        "invoicing.rendering.render_pdf", lambda _, context: f"%PDF {context['total']}".encode()
-    )
-    world = a_world()
-    list(render_missing(Titre.objects.filter(pk__in=[t.pk for t in world.issue().titres])))
     titre = Titre.objects.get(total=Decimal("90.00"))
     titre.debtor.email = OFFICE
     titre.debtor.save()
