@@ -4,15 +4,13 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
-from django.core.exceptions import ValidationError
 from django.urls import reverse
 
 from entsvc import documents
 from entsvc.models import JournalEntry
-from invoicing.accountant_numbers import write_number
 from invoicing.bordereaux import send, sign
 from invoicing.corrections import correct
-from invoicing.models import NumberingPolicy, Reminder, ReminderStep, Series, Titre, TitreEvent
+from invoicing.models import Reminder, ReminderStep, Titre, TitreEvent
 from invoicing.payments import record_payment
 from invoicing.regimes import load_regimes
 from invoicing.reminders import ReminderRefused, due_reminders, next_step, write_reminders
@@ -21,7 +19,7 @@ from tests.conventions.world import account
 from tests.factories import IssuerFactory
 from tests.invoicing.test_balance import ask_mandat
 from tests.invoicing.test_rendering import text_of
-from tests.invoicing.world import ISSUED_ON
+from tests.invoicing.world import ISSUED_ON, a_world
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed file .*sRGB2014:ResourceWarning")
 STEPS = [ReminderStep(level=level, days=days) for level, days in ((1, 15), (2, 45), (3, 75))]
@@ -33,20 +31,36 @@ def day(number):
     return ISSUED_ON + dt.timedelta(days=30 + number)
 
 
+@pytest.fixture(scope="module")
+def kept_issue(kept):
+    """Titres whose bordereau goes nowhere, of an issuer with the reminders shipped."""
+
+    def write():
+        world = a_world()
+        load_regimes(actor="essai")
+        return world, sorted(world.issue().titres, key=lambda titre: titre.total)
+
+    return kept(write)
+
+
 @pytest.fixture
-def titres(world):
-    """Titres of 45, 90 and 135 €, sent to the accountant, of an issuer with the reminders shipped."""
-    titres = unsent(world)
-    bordereau = titres[0].bordereau
+def world(own_issue):
+    return own_issue[0]
+
+
+@pytest.fixture
+def unsent(own_issue):
+    """Titres of 45, 90 and 135 €."""
+    return own_issue[1]
+
+
+@pytest.fixture
+def titres(world, unsent):
+    """Those titres, sent to the accountant."""
+    bordereau = unsent[0].bordereau
     sign(bordereau=bordereau, signatory=world.signatory, on=ISSUED_ON, actor="essai")
     send(bordereau=bordereau, on=ISSUED_ON, actor="essai")
-    return titres
-
-
-def unsent(world):
-    """Issue titres of 45, 90 and 135 €, whose bordereau goes nowhere."""
-    load_regimes(actor="essai")
-    return sorted(world.issue().titres, key=lambda titre: titre.total)
+    return unsent
 
 
 @pytest.fixture
@@ -147,16 +161,6 @@ def test_a_mandat_asked_for_meanwhile_stops_the_letter(world, titres, monkeypatc
     assert "un mandat est demandé" in done.refused[0]
 
 
-def test_a_project_without_its_number_is_not_reminded(world):
-    load_regimes(actor="essai")
-    policy = {"issuer": world.issuer, "budget": world.issuer.budget_code, "exercice": 2025}
-    NumberingPolicy.objects.create(**policy, kind=Series.TITRE, mode=NumberingPolicy.Mode.EXTERNAL)
-    titre = world.issue().titres[0]
-    assert due_reminders(world.issuer, day(15)) == []
-    write_number(titre=titre, number="4512", actor="essai")
-    assert [row.titre.reference for row in due_reminders(world.issuer, day(15))] == [titre.reference]
-
-
 # --- Writing ----------------------------------------------------------------------------------
 
 
@@ -176,8 +180,8 @@ def test_some_are_written_and_the_others_stay_due(world, titres, no_pdf):
     assert len(due_reminders(world.issuer, day(15))) == 1
 
 
-def test_a_titre_never_sent_is_reminded_only_if_it_is_asked_for(world, no_pdf):
-    titres = unsent(world)
+def test_a_titre_never_sent_is_reminded_only_if_it_is_asked_for(world, no_pdf, unsent):
+    titres = unsent
     warnings = [row.warning for row in due_reminders(world.issuer, day(15))]
     assert all("jamais envoyé au comptable" in warning for warning in warnings)
     assert len(warnings) == 3
@@ -186,9 +190,9 @@ def test_a_titre_never_sent_is_reminded_only_if_it_is_asked_for(world, no_pdf):
     assert [reminder.titre_id for reminder in asked.reminders] == [titres[0].pk]
 
 
-def test_what_the_accountant_answered_or_received_was_sent(world):
+def test_what_the_accountant_answered_or_received_was_sent(world, unsent):
     """Nobody may have recorded that the bordereau went: what came back says it."""
-    titres = unsent(world)
+    titres = unsent
     pay(titres[1], "10.00")
     taken = {"kind": TitreEvent.Kind.TAKEN, "on": day(3), "recorded_by": "essai"}
     TitreEvent.objects.create(titre=titres[2], **taken)
@@ -196,8 +200,8 @@ def test_what_the_accountant_answered_or_received_was_sent(world):
     assert warned == {titres[0].pk}
 
 
-def test_the_page_leaves_out_and_says_why_what_was_never_sent(client, world, no_pdf):
-    titres = unsent(world)
+def test_the_page_leaves_out_and_says_why_what_was_never_sent(client, world, no_pdf, unsent):
+    titres = unsent
     account(client, "finances", world.issuer)
     url = f"{reverse('collection:reminders')}?emetteur={world.issuer.code}"
     page = client.get(url).text
@@ -243,30 +247,6 @@ def test_the_letter_says_what_is_left_how_to_pay_and_who_collects(world, titres)
 
 
 # --- The levels -------------------------------------------------------------------------------
-
-
-def test_the_levels_shipped_are_given_to_each_issuer_that_has_none(world, db):
-    ReminderStep.objects.create(issuer=world.issuer, level=1, days=5, title="Le nôtre", body="Bonjour.")
-    load_regimes(actor="essai")
-    assert ReminderStep.objects.get(issuer=world.issuer).title == "Le nôtre"
-    others = ReminderStep.objects.exclude(issuer=world.issuer).order_by("issuer", "level")
-    assert [step.level for step in others] == [1, 2, 3] * (others.count() // 3)
-    assert others.exists()
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"body": "Reste {solde}."}, "Champ inconnu : solde"),
-        ({"days": 10}, "plus haut vient après"),
-        ({"level": 0}, "premier niveau"),
-    ],
-)
-def test_a_wrong_level_is_refused_when_it_is_saved(world, changes, message):
-    ReminderStep.objects.create(issuer=world.issuer, level=1, days=15, title="Un", body="Un.")
-    facts = {"level": 2, "days": 45, "title": "Deux", "body": "Il reste {reste}.", **changes}
-    with pytest.raises(ValidationError, match=message):
-        ReminderStep(issuer=world.issuer, **facts).full_clean()
 
 
 # --- Staff pages ------------------------------------------------------------------------------
