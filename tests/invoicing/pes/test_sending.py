@@ -1,7 +1,5 @@
 """The PES file of an issued bordereau: read from what is frozen, refused with what to mend, kept."""
 
-import datetime as dt
-from decimal import Decimal
 from unittest.mock import Mock
 
 import pytest
@@ -16,7 +14,7 @@ from entsvc import documents
 from entsvc.models import DatedText, JournalEntry, StoredDocument
 from invoicing import home
 from invoicing.corrections import correct
-from invoicing.models import Adjustment, Channel, Sending, Titre, TitreDocument
+from invoicing.models import Channel, Sending, Titre
 from invoicing.pes import sending as sending_module
 from invoicing.pes.sending import SendingRefused, prepare, produce
 from invoicing.rendering import render_missing
@@ -123,14 +121,6 @@ def test_a_finding_keeps_nothing_and_says_what_to_mend(bordereau, local):
     }  # fmt: skip
     assert not Sending.objects.exists()
     assert StoredDocument.objects.count() == kept
-
-
-def test_a_titre_not_drawn_yet_is_refused(local, day):
-    bordereau = local.issue().bordereau
-    assert not TitreDocument.objects.exists()
-    findings = prepare(bordereau).findings
-    assert [finding.rule for finding in findings] == ["piece-jointe"] * 3
-    assert "PDF manquants" in findings[0].message
 
 
 def test_a_document_that_is_lost_is_told(bordereau, media):
@@ -270,18 +260,6 @@ def test_a_channel_of_helios_says_what_the_accountant_gave(local):
     with pytest.raises(ValidationError, match="identifiant créancier"):
         channel.full_clean()
     assert channel.history.count() == 1
-
-
-def test_deductions_are_netted_in_the_file(local, day):
-    Adjustment.objects.create(
-        schedule=local.schedule, school_year=2024, debtor=local.members[1], label="Geste",
-        reason="Décision", amount=Decimal("-10.00"), decided_by="essai",
-    )  # fmt: skip
-    bordereau = local.issue().bordereau
-    list(render_missing(bordereau.titres.all()))
-    content = documents.read(produce(bordereau=bordereau, actor="essai").document)
-    assert Decimal("80.00") in [Decimal(value) for value in values(content, "MtHT")]
-    assert dt.date.fromisoformat(values(content, "DteStr")[0]) == DAY
 
 
 def test_the_home_page_tells_the_files_still_to_make(bordereau, local):
