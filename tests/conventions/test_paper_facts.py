@@ -159,9 +159,9 @@ PARTNERSHIP_2024 = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def regimes():
-    load_regimes(actor="essai")
+@pytest.fixture(scope="module")
+def regimes(kept):
+    return kept(lambda: load_regimes(actor="essai"))
 
 
 def text_of(content):

@@ -29,9 +29,13 @@ PLATFORM = "plateforme;1D;Éditeur;Hébergement;2020-1184;11/12/2020;01/09/2020;
 ACCOUNTS = "Comptes des élèves;Premier degré;Éditeur;Comptes;2021-0207;2021-02-19;;;3800"
 
 
+@pytest.fixture(scope="module")
+def regimes(kept):
+    return kept(lambda: load_regimes(actor="essai"))
+
+
 @pytest.fixture
-def statement():
-    load_regimes(actor="essai")
+def statement(regimes, db):
     return CostStatement.objects.create(
         schedule=Schedule.objects.get(code="SOMME-1D"),
         school_year=2020,

@@ -12,9 +12,13 @@ from members.models import User
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(scope="module")
+def regimes(kept):
+    return kept(lambda: load_regimes(actor="essai"))
+
+
 @pytest.fixture
-def admin(client):
-    load_regimes(actor="essai")
+def admin(regimes, client):
     client.force_login(User.objects.create(username="x", is_staff=True, is_superuser=True))
     return client
 

@@ -37,10 +37,14 @@ def drawn(monkeypatch):
     monkeypatch.setattr("conventions.papers.drawing.render_pdf", draw)
 
 
+@pytest.fixture(scope="module")
+def texts(kept):
+    return kept(load_default_texts)
+
+
 @pytest.fixture
-def convention(db, on):
+def convention(texts, db, on):
     """In force for 2019-2020 and 2020-2021, three schools of its commune; a fourth is not in it."""
-    load_default_texts()
     party = a_member(name="Lauzerte", email=OFFICE, insee_code="82094", city="Lauzerte")
     convention = an_agreement(0, party=party, reference="ENT-1")
     for name in ("Les Tilleuls", "Le Lac", "La Tour"):
