@@ -17,9 +17,14 @@ def today(monkeypatch):
 
 
 @pytest.fixture
-def titres(world):
+def world(own_issue):
+    return own_issue[0]
+
+
+@pytest.fixture
+def titres(own_issue):
     """Titres of 45, 90 and 135 €."""
-    return sorted(world.issue().titres, key=lambda titre: titre.total)
+    return own_issue[1]
 
 
 @pytest.fixture
