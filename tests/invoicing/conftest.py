@@ -5,6 +5,7 @@ import copy
 import pytest
 
 from invoicing.regimes import load_regimes
+from invoicing.roles import create_groups
 from tariffs.models import Schedule
 from tests.factories import ConventionFactory, EnrolmentFactory
 from tests.invoicing.world import a_world, draw_blank
@@ -18,9 +19,10 @@ def world(db):
 
 @pytest.fixture(scope="module")
 def kept_issue(kept):
-    """The world of a module that issues it once, and its titres of 45, 90 and 135 €."""
+    """The world of a module that issues it once, and its titres of 45, 90 and 135 €; the groups too."""
 
     def write():
+        create_groups()
         world = a_world()
         return world, sorted(world.issue().titres, key=lambda titre: titre.total)
 

@@ -11,6 +11,7 @@ from invoicing.announcing import AnnouncementRefused, announce, waiting
 from invoicing.bordereaux import send, sign
 from invoicing.models import Announcement, Titre, TitreEvent
 from invoicing.rendering import render_missing
+from invoicing.roles import create_groups
 from members.models import Contact, Member
 from tests.conventions.world import account
 from tests.factories import IssuerFactory, MemberFactory
@@ -23,6 +24,7 @@ def kept_issue(kept):
     def write():
         with pytest.MonkeyPatch.context() as patch:
             draw_blank(patch)
+            create_groups()
             world = a_world()
             for rank, member in enumerate(world.members, start=1):
                 Member.objects.filter(pk=member.pk).update(email=f"mairie{rank}@example.org")

@@ -16,6 +16,7 @@ from entsvc.models import JournalEntry
 from invoicing.exports import campaign_documents
 from invoicing.models import BordereauDocument, ExportColumn, ExportLayout, Titre, TitreDocument
 from invoicing.rendering import render_missing
+from invoicing.roles import create_groups
 from tests.conventions.world import account
 from tests.factories import IssuerFactory
 from tests.invoicing.campaigns import annul, campaign_of, day, lived
@@ -29,6 +30,7 @@ def kept_issue(kept):
     def write():
         with pytest.MonkeyPatch.context() as patch:
             draw_blank(patch)
+            create_groups()
             world = a_world()
             titres = lived(world)
             list(render_missing(Titre.objects.all()))

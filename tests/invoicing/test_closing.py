@@ -39,6 +39,7 @@ def kept_issue(kept):
     def write():
         with pytest.MonkeyPatch.context() as patch:
             draw_blank(patch)
+            create_groups()
             world = a_world()
             world.issue()
             list(render_missing(Titre.objects.order_by("pk")))
@@ -383,7 +384,6 @@ def test_the_command_closes_and_says_why_it_cannot(ledger, today, capsys):
 
 @pytest.fixture
 def finances(client, ledger):
-    create_groups()
     client.force_login(account("finances", issuers=[ledger.issuer]))
     return client
 

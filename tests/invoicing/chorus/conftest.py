@@ -14,6 +14,7 @@ from invoicing.facturx import validation
 from invoicing.facturx.profiles import Profile
 from invoicing.models import Channel, Titre, TitreDocument
 from invoicing.rendering import render_missing
+from invoicing.roles import create_groups
 from members.models import Issuer
 from tests.factories import DatedTextFactory
 from tests.invoicing.chorus.fake_server import ACCOUNT, CLIENT, TOKEN, FakeChorus, Server
@@ -32,6 +33,7 @@ def issued(kept):
 def _issued():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(validation, "is_installed", lambda: False)
+        create_groups()
         world = a_world(regime=Issuer.Regime.LOCAL)
         DatedTextFactory(scope="LOCAL", code="delai", body=WORDS, valid_from=dt.date(2024, 1, 1))
         Channel.objects.create(issuer=world.issuer, kind="chorus_pro", invoice_frame=Profile.CHORUS)

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from invoicing.models import Channel
 from invoicing.rendering import render_missing
+from invoicing.roles import create_groups
 from members.models import Issuer
 from tests.factories import DatedTextFactory
 from tests.invoicing.world import a_world, draw_blank
@@ -39,6 +40,7 @@ def kept_bordereau(kept):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(timezone, "localdate", lambda *args: DAY)
             draw_blank(patch)
+            create_groups()
             world = a_local_world()
             bordereau = world.issue().bordereau
             list(render_missing(bordereau.titres.all()))
