@@ -1,7 +1,6 @@
 #!/usr/bin/env python
 """Run a command of entsvc."""
 
-import gc
 import os
 import sys
 
@@ -11,8 +10,6 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "entsvc.settings")
     from django.core.management import execute_from_command_line
 
-    # Starting makes objects that all stay, migrating by the thousand: fewer rounds of the collector.
-    gc.set_threshold(50_000, 20, 50)
     execute_from_command_line(sys.argv)
 
 

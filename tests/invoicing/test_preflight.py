@@ -24,9 +24,8 @@ from invoicing.roles import create_groups
 from members.models import Accountant, Issuer, Member
 from tariffs.models import Schedule
 from tests.factories import valid_siret
-from tests.invoicing.pes.conftest import DAY
+from tests.invoicing.pes.conftest import DAY, a_local_world
 from tests.invoicing.pes.conftest import day as day
-from tests.invoicing.pes.conftest import local as local
 from tests.invoicing.test_admin import account
 from tests.invoicing.test_review_pages import text_of as words
 from tests.tariffs.bases import spoken
@@ -53,6 +52,11 @@ OF_ISSUERS = [
     (Schedule, {"local_product": "EN-1"}, "code-produit"),
     (DatedText, {"body": "x" * 421}, "modalites-contestation"),
 ]
+
+
+@pytest.fixture
+def local(db, blank_pdf):
+    return a_local_world()
 
 
 def changed(model, facts):
