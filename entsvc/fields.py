@@ -28,6 +28,9 @@ class EurosField(forms.DecimalField):
         return super().to_python(value)
 
 
+NOTHING = Decimal("0.00")  # half of the amounts that a page of titres reads
+
+
 class MoneyField(models.BigIntegerField):
     """Euros: a Decimal with two places in Python, a whole number of cents in the database.
 
@@ -39,7 +42,9 @@ class MoneyField(models.BigIntegerField):
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Decimal | None:
         """Turn cents (int, or Decimal from an aggregate) into euros."""
-        return None if value is None else Decimal(value).scaleb(-2)
+        if value is None:
+            return None
+        return Decimal(value).scaleb(-2) if value else NOTHING
 
     def to_python(self, value: Any) -> Decimal | None:
         """Return euros as a Decimal with two places; refuse a fraction of a cent."""

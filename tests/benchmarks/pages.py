@@ -25,10 +25,10 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Count
 from django.test import Client, override_settings
-from django.urls import reverse
+from django.urls import get_resolver, reverse
 
 from conventions.models import Convention
-from entsvc import school_year
+from entsvc import school_year, serving
 from invoicing.models import Call, Run, Titre
 from invoicing.navigation import MENU
 from members.models import Member, School, User
@@ -233,6 +233,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="Les mesures en JSON.")
     options = parser.parse_args()
     logging.disable(logging.INFO)
+    assert get_resolver().url_patterns  # all the code is read
+    serving.post_worker_init(None)
     with override_settings(STORAGES=settings.STORAGES | {"staticfiles": {"BACKEND": UNHASHED}}):
         pages = measure(options.seulement, options.fois)
     print(json.dumps([asdict(page) for page in pages]) if options.json else table(pages))
