@@ -17,6 +17,7 @@ from invoicing.pes.returns import Acknowledgement, Element
 
 REJECTED, TAKEN = TitreEvent.Kind.REJECTED, TitreEvent.Kind.TAKEN
 WHOLE = "Bordereau refusé par Hélios"
+NO_REASON = "sans motif"
 COMMENT = 300
 
 
@@ -59,9 +60,11 @@ def plan(sending: Sending, told: Acknowledgement, *, taken: bool = False) -> Pla
             f"{bordereau} n'est pas noté comme envoyé au comptable : notez d'abord son envoi."
         )
     named = [element for element in told.elements if _is_of(element, bordereau)]
-    if not named:
+    answers = [element for element in named if not element.attachment]
+    if not answers:
         raise AnswerUnplaced(f"Cet acquittement ne dit rien de {bordereau}.")
-    refused = [element for element in named if not element.accepted]
+    # An attachment that is refused is told: its titre is none the less accepted.
+    refused = [element for element in answers if not element.accepted]
     answer = Sending.Answer.REJECTED if refused else Sending.Answer.TAKEN
     words = _words(named)
     if refused and _is_known(sending, words):
@@ -126,7 +129,10 @@ def _is_of(element: Element, bordereau: Bordereau) -> bool:
 def _words(elements: list[Element]) -> str:
     lines = []
     for element in elements:
-        lines += [element.reason] if element.reason else []
+        if element.attachment and not element.accepted:
+            lines.append(f"Pièce jointe {element.attachment} refusée : {element.reason or NO_REASON}")
+        elif element.reason:
+            lines.append(element.reason)
         lines += [f"Pièce {number} : {words}" for number, words in element.pieces.items()]
     return "\n".join(lines)
 

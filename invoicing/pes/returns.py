@@ -1,7 +1,7 @@
 """What an acknowledgement of Hélios (PES_ACQUIT) says of a file that was sent, read without trust.
 
-Its shape is that of public readers of such files: ACQUIT/ElementACQUIT with EtatAck, Erreur and
-DetailPiece. It was never tried on a real one.
+Its shape is that of its public schema: ACQUIT/ElementACQUIT with EtatAck, Erreur and DetailPiece, an
+element for each bordereau and one for each attachment. It was never tried on a real one.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from lxml import etree
 from invoicing.pes.schema import PARSER
 
 LARGEST = 20 * 1024 * 1024
-ACCEPTED = "1"
+ACCEPTED = ("1", "true")  # EtatAck is a boolean of XML Schema
 ROOT = "PES_ACQUIT"
 # Where the other answers of Hélios are read, by their root.
 ELSEWHERE = {
@@ -27,15 +27,17 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Element:
-    """What is said of a bordereau, or of the whole file when no bordereau is named.
+    """What is said of a bordereau, of an attachment, or of the whole file when none is named.
 
-    `pieces` gives the reason of each piece that has one; `reason` is that of the whole.
+    `pieces` gives the reason of each piece that has one; `reason` is that of the whole. `attachment` is
+    the identifier of the one that the element is about.
     """
 
     accepted: bool
     exercice: str = ""
     bordereau: str = ""
     reason: str = ""
+    attachment: str = ""
     pieces: dict[str, str] = field(default_factory=dict)
 
 
@@ -90,10 +92,11 @@ def _element(found: etree._Element) -> Element:
         if reason and number:
             pieces[number] = reason
     return Element(
-        accepted=value(found, "EtatAck") == ACCEPTED,
+        accepted=value(found, "EtatAck") in ACCEPTED,
         exercice=value(found, "ExerciceBord"),
         bordereau=value(found, "NumBord").lstrip("0"),
         reason="; ".join(dict.fromkeys(_errors(found))),
+        attachment=value(found, "IdUnique"),
         pieces=pieces,
     )
 

@@ -123,6 +123,26 @@ def test_accepted_by_helios_is_not_taken_in_charge_unless_it_is_said(sending):
     assert [kind for _, kind, _ in events()] == ["pris-en-charge"] * 3
 
 
+def test_a_state_is_a_boolean_however_it_is_written():
+    assert read_acknowledgement(acquit(element("true"))).accepted
+    assert not read_acknowledgement(acquit(element("false"))).accepted
+
+
+@pytest.mark.django_db
+def test_an_attachment_that_is_refused_is_told_and_rejects_no_titre(sending):
+    attached = (
+        '<ElementACQUIT><DomaineAck V="4"/><EtatAck V="0"/><IdUnique V="PJ1"/>'
+        f"{error('Pièce illisible')}</ElementACQUIT>"
+        '<ElementACQUIT><DomaineAck V="4"/><EtatAck V="1"/><IdUnique V="PJ2"/></ElementACQUIT>'
+    )
+    record(plan(sending, read_acknowledgement(acquit(element(1), attached))), on=DAY, actor="essai")
+    sending.refresh_from_db()
+    assert (sending.answer, events()) == (Sending.Answer.TAKEN, [])
+    assert sending.answer_words == "Pièce jointe PJ1 refusée : 300 Pièce illisible"
+    with pytest.raises(AnswerUnplaced, match="ne dit rien de"):
+        plan(sending, read_acknowledgement(acquit(attached)))
+
+
 @pytest.mark.django_db
 def test_a_refusal_read_again_undoes_nothing_that_was_noted_since(sending):
     told = read_acknowledgement(acquit(REFUSED))
