@@ -24,7 +24,7 @@ from invoicing.pes.latin import fitted
 from invoicing.pes.places import name_lines
 
 CHORUS_PRO = "09"  # TypeFact
-CASHING_CENTRE, POST, ISSUER = "25", "26", "01"
+CASHING_CENTRE, POST, ISSUER = "25", "26", "20"
 CENTRE = ("CENTRE D'ENCAISSEMENT", "DES FINANCES PUBLIQUES")
 WITHOUT_SLIP = 1
 SUBJECT, LABEL, ROLE = 160, 200, 50
@@ -65,12 +65,12 @@ def _put_issuer(parent: etree._Element, flow: Flow) -> None:
 
 
 def _put_posts(parent: etree._Element, flow: Flow) -> None:
-    """Add the centre that cashes and the accountant's office, each once."""
+    """Add the centre that cashes, whose street is refused, and the accountant's office, each once."""
     category, nature = CATEGORIES["etat"]
     for kind, names in ((CASHING_CENTRE, list(CENTRE)), (POST, name_lines(flow.post.name)[:2])):
         post = child(parent, "Tiers")
         put_identity(child(post, "InfoTiers"), "", category, nature, kind, names)
-        put_address(child(post, "Adresse"), flow.post.place)
+        put_address(child(post, "Adresse"), flow.post.place, street=kind != CASHING_CENTRE)
 
 
 def _put_invoice(parent: etree._Element, flow: Flow, piece: Piece) -> None:

@@ -79,13 +79,14 @@ def put_body(parent: etree._Element, body: Body, kind: str) -> None:
     put_address(child(parent, "Adresse"), body.place)
 
 
-def put_address(parent: etree._Element, place: Place) -> None:
-    """Add an address in France."""
-    street, say = street_of(place), saying(parent)
+def put_address(parent: etree._Element, place: Place, *, street: bool = True) -> None:
+    """Add an address in France, or its town alone."""
+    lines, say = street_of(place), saying(parent)
     say("TypAdr", MAIN_ADDRESS)
-    say("Adr1", street.above)
-    say("Adr2", street.itself)
-    say("Adr3", street.below)
+    if street:
+        say("Adr1", lines.above)
+        say("Adr2", lines.itself)
+        say("Adr3", lines.below)
     say("CP", place.postal_code)
     say("Ville", place.city)
     say("CodRes", 0)

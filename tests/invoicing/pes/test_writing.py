@@ -97,6 +97,15 @@ def test_the_notice_keeps_the_order_of_its_schema():
     ]  # fmt: skip
 
 
+def test_the_centre_that_cashes_has_a_town_and_no_street_and_the_issuer_is_one():
+    content = flow().attachments[0].content
+    [invoices] = etree.fromstring(content).iterfind("PES_Facture")
+    centre, post = invoices.iterfind("Tiers")
+    assert names(centre.find("Adresse")) == ["TypAdr", "CP", "Ville", "CodRes"]
+    assert "Adr2" in names(post.find("Adresse"))
+    assert values(content, "Emetteur/InfoTiers/TypTiers") == ["20"]
+
+
 def test_the_quality_of_the_signatory_holds_in_its_fifty_characters():
     long = replace(
         flow().signatory, quality="Vice-présidente déléguée aux services numériques éducatifs"
