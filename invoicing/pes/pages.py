@@ -103,7 +103,8 @@ def planned_retour(plan: PlannedRetour, *, trial: bool = True) -> list[str]:
         f"{change.comment}"
         for change in plan.changes
     ]
-    counted = plural(len(lines), "titre à mettre à jour", "titres à mettre à jour")
+    done = "à mettre" if trial else "mis"
+    counted = plural(len(lines), f"titre {done} à jour", f"titres {done} à jour")
     return [
         f"{first} {of}, {counted}, {plural(plan.known, 'réponse déjà notée', 'réponses déjà notées')}.",
         *_shortened(lines),

@@ -290,7 +290,9 @@ def test_the_page_shows_first_then_records(sent, local, of_local, client):
     assert events() == []
     assert "n'est pas du XML" in give(b"non", trial="on")
     assert "aucun de vos émetteurs" in give(of_local(piece(1, TAKEN), body="999"), trial="on")
-    assert "Enregistré." in give(content)
+    recorded = give(content)
+    assert "Enregistré." in recorded
+    assert "1 titre mis à jour" in recorded
     assert [number for number, *_ in events()] == [1]
 
 
