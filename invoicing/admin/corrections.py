@@ -43,6 +43,7 @@ class CorrectionInline(ReadOnlyInline):
     """The annulations and réductions of a titre."""
 
     model = Titre
+    per_page = None  # a few rows: no need to count them first
     fk_name = "original"
     verbose_name_plural = "corrections"
     fields = ["kind", "reference", "issued_on", "total_euros", "reason_code", "reason"]
@@ -61,6 +62,7 @@ class MandatInline(ReadOnlyInline):
     """The mandats asked for a titre."""
 
     model = MandatRequest
+    per_page = None  # a few rows: no need to count them first
     fields = ["requested_on", "amount_euros", "account", "reason_code", "reason", "mandat", "paid_on"]
     readonly_fields = ["amount_euros"]
     linked = "requested_on"

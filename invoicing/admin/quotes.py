@@ -325,7 +325,11 @@ class QuoteAdmin(QuoteSteps, ConfirmedAction, ScopedAdmin):
     inlines = [QuoteLineInline, QuoteEventInline, SupplierInvoiceInline]
 
     def get_queryset(self, request):
-        rows = super().get_queryset(request).select_related("schedule__issuer", "debtor", "campaign")
+        rows = (
+            super()
+            .get_queryset(request)
+            .select_related("schedule__issuer", "debtor", "campaign", "document")
+        )
         return rows.prefetch_related("events", "supplier_invoices", "lines__item")
 
     def get_fields(self, request, obj=None):
