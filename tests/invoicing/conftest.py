@@ -4,7 +4,9 @@ import copy
 
 import pytest
 
+from invoicing.models import Titre
 from invoicing.regimes import load_regimes
+from invoicing.rendering import render_missing
 from invoicing.roles import create_groups
 from tariffs.models import Schedule
 from tests.factories import ConventionFactory, EnrolmentFactory
@@ -33,6 +35,24 @@ def kept_issue(kept):
 def own_issue(kept_issue, db):
     """A copy of that world and of its titres, for one test to change as it likes."""
     return copy.deepcopy(kept_issue)
+
+
+@pytest.fixture(scope="module")
+def kept_drawn(kept):
+    """Write once for a module the groups and what a function issues, drawn: `kept_drawn(function)`."""
+
+    def drawn(function):
+        def write():
+            with pytest.MonkeyPatch.context() as patch:
+                draw_blank(patch)
+                create_groups()
+                made = function()
+                list(render_missing(Titre.objects.order_by("pk")))
+            return made
+
+        return kept(write)
+
+    return drawn
 
 
 @pytest.fixture(scope="module")

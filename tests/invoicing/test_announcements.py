@@ -11,28 +11,22 @@ from invoicing.announcing import AnnouncementRefused, announce, waiting
 from invoicing.bordereaux import send, sign
 from invoicing.models import Announcement, Titre, TitreEvent
 from invoicing.rendering import render_missing
-from invoicing.roles import create_groups
 from members.models import Contact, Member
 from tests.conventions.world import account
 from tests.factories import IssuerFactory, MemberFactory
 from tests.invoicing.campaigns import accounts_of, annul, campaign_of, day, issued, pay, reduce
-from tests.invoicing.world import a_world, draw_blank
+from tests.invoicing.world import a_world
 
 
 @pytest.fixture(scope="module")
-def kept_issue(kept):
-    def write():
-        with pytest.MonkeyPatch.context() as patch:
-            draw_blank(patch)
-            create_groups()
-            world = a_world()
-            for rank, member in enumerate(world.members, start=1):
-                Member.objects.filter(pk=member.pk).update(email=f"mairie{rank}@example.org")
-            titres = issued(world)
-            list(render_missing(Titre.objects.all()))
-        return world, titres
+def kept_issue(kept_drawn):
+    def addressed():
+        world = a_world()
+        for rank, member in enumerate(world.members, start=1):
+            Member.objects.filter(pk=member.pk).update(email=f"mairie{rank}@example.org")
+        return world, issued(world)
 
-    return kept(write)
+    return kept_drawn(addressed)
 
 
 @pytest.fixture

@@ -14,29 +14,22 @@ from openpyxl import load_workbook
 from conventions.models import Enrolment
 from entsvc.models import JournalEntry
 from invoicing.exports import campaign_documents
-from invoicing.models import BordereauDocument, ExportColumn, ExportLayout, Titre, TitreDocument
-from invoicing.rendering import render_missing
-from invoicing.roles import create_groups
+from invoicing.models import BordereauDocument, ExportColumn, ExportLayout, TitreDocument
 from tests.conventions.world import account
 from tests.factories import IssuerFactory
 from tests.invoicing.campaigns import annul, campaign_of, day, lived
-from tests.invoicing.world import a_world, draw_blank
+from tests.invoicing.world import a_world
 
 FILES = ("campaign-workbook", "campaign-pdf")
 
 
 @pytest.fixture(scope="module")
-def kept_issue(kept):
-    def write():
-        with pytest.MonkeyPatch.context() as patch:
-            draw_blank(patch)
-            create_groups()
-            world = a_world()
-            titres = lived(world)
-            list(render_missing(Titre.objects.all()))
-        return world, titres
+def kept_issue(kept_drawn):
+    def issued():
+        world = a_world()
+        return world, lived(world)
 
-    return kept(write)
+    return kept_drawn(issued)
 
 
 @pytest.fixture

@@ -22,30 +22,25 @@ from invoicing.corrections import MandatNeeded, correct
 from invoicing.models import Bordereau, ClosedExercice, Counter, Series, Titre
 from invoicing.numbering import IssueRefused
 from invoicing.payments import record_payment
-from invoicing.rendering import render_missing
 from invoicing.roles import create_groups
 from invoicing.verification import verify
 from tests.factories import DatedTextFactory, IssuerFactory
 from tests.invoicing.test_admin import account
 from tests.invoicing.test_verification import damaged, execute, rewrite, settle
-from tests.invoicing.world import ISSUED_ON, a_world, draw_blank
+from tests.invoicing.world import ISSUED_ON, a_world
 from tests.tariffs.bases import spoken
 
 EXERCICE = ISSUED_ON.year
 
 
 @pytest.fixture(scope="module")
-def kept_issue(kept):
-    def write():
-        with pytest.MonkeyPatch.context() as patch:
-            draw_blank(patch)
-            create_groups()
-            world = a_world()
-            world.issue()
-            list(render_missing(Titre.objects.order_by("pk")))
+def kept_issue(kept_drawn):
+    def issued():
+        world = a_world()
+        world.issue()
         return world
 
-    return kept(write)
+    return kept_drawn(issued)
 
 
 @pytest.fixture
